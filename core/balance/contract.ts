@@ -1,0 +1,40 @@
+// What every load-balancing algorithm promises to the proxy core (manual §4.2 "balance").
+//
+// A balancer belongs to one backend in one thread: its rotation is its own, while weights and states come from
+// ServerWords (by epoch) and load from ServerLoad, so all threads agree on who is fit and who is busy. Servers
+// are named by *position* in Proxy.servers. No pick allocates; none throws on any hash.
+//
+// How to use it, for one stream:
+//   const position = balancer.pick(hash, avoid);
+//   if (position === PICK_NONE)  → no server is fit: 503
+//   if (position === PICK_FULL)  → all are at their maxconn: into the backend's queue
+//   else load.tryAcquire(server row, maxconn); then balancer.taken(position) if it succeeded
+//   later load.release(server row); balancer.dropped(position)
+// A hash algorithm (source) answers with a full server too: then the stream waits in that server's own queue.
+
+/** No server is usable: answer 503. */
+export const PICK_NONE = -1;
+/** Usable servers exist but all are full: queue on the backend. */
+export const PICK_FULL = -2;
+/** `avoid` when no server has failed yet. */
+export const AVOID_NONE = -1;
+/** `hash` for algorithms that use none, and for streams that have no key (they take turns instead). */
+export const HASH_NONE = -1;
+
+export interface Balancer {
+  /** True when pick() wants a hash of the client's address: the caller computes hashSource() then, not before. */
+  readonly needsSourceHash: boolean;
+
+  /**
+   * Chooses a server. `hash`: unsigned 32 bits, or HASH_NONE. `avoid`: the position that just failed (redispatch),
+   * or AVOID_NONE; it comes back all the same when it is the only one left, and map-based hashing ignores it.
+   * Returns a position, PICK_NONE or PICK_FULL.
+   */
+  pick(hash: number, avoid: number): number;
+
+  /** This thread's stream was assigned to (or queued on) the server: its load in ServerLoad has just grown. */
+  taken(position: number): void;
+
+  /** This thread's stream left the server or its queue: its load has just shrunk. */
+  dropped(position: number): void;
+}
