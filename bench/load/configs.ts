@@ -53,7 +53,9 @@ const nginxHead = (connectionCountMax: number, modulePath: string): string[] => 
 ];
 
 // Folders relative to -p, so that a user who may not write /var can run it.
-const nginxTempPaths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `  ${name}_temp_path ${name};`);
+const nginxTempPaths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+  (name) => `  ${name}_temp_path ${name};`,
+);
 
 export function nginxConfig(peer: Peer, scenario: Scenario, place: Place): string {
   return [

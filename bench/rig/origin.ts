@@ -11,7 +11,7 @@ export interface Origin {
   stop(): Promise<void>;
 }
 
-/** What an HTTP origin answers, as JSON; as lines of text when the client does not accept JSON (curl's `*`+`/*` does). */
+/** What an HTTP origin answers: JSON, or `key: value` lines when the client asks for text/plain first. */
 export interface OriginAnswer {
   origin: string;
   method: string;

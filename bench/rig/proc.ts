@@ -135,13 +135,17 @@ function readMemory(pid: number): Memory {
   }
 }
 
-/** Open files of `pid` alone; -1 when we may not look or it is gone. */
+/** Open files of `pid` and its descendants; -1 when we may not look or it is gone. */
 export function fdCount(pid: number): number {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).length;
-  } catch {
-    return -1;
+  let count = 0;
+  for (const each of processTree(pid)) {
+    try {
+      count += readdirSync(`/proc/${each}/fd`).length;
+    } catch {
+      if (each === pid) return -1;
+    }
   }
+  return count > 0 ? count : -1;
 }
 
 /** Datagrams the kernel threw away because the receive buffer of the UDP socket on `port` was full; -1: no socket. */

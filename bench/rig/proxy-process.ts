@@ -80,14 +80,16 @@ export async function waitUntilAccepts(port: number, child: Child, name: string)
   while (!(await accepts(port))) {
     if (child.hasExited()) {
       await child.exited; // so that its last words have all arrived
-      throw new Error(`${name} ended before it listened on port ${port}:\n${child.lastWords()}`);
+      throw new Error(`${name} ended before it listened on port ${port}${quoted(child)}`);
     }
     if (performance.now() > deadlineMs) {
-      throw new Error(`${name} did not listen on port ${port} within ${START_TIMEOUT_MS} ms:\n${child.lastWords()}`);
+      throw new Error(`${name} did not listen on port ${port} within ${START_TIMEOUT_MS} ms${quoted(child)}`);
     }
     await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
   }
 }
+
+const quoted = (child: Child): string => (child.lastWords() === '' ? '' : `:\n${child.lastWords()}`);
 
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {

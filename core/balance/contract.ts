@@ -6,11 +6,12 @@
 //
 // How to use it, for one stream:
 //   const position = balancer.pick(hash, avoid);
-//   if (position === PICK_NONE)  → no server is fit: 503
-//   if (position === PICK_FULL)  → all are at their maxconn: into the backend's queue
-//   else load.tryAcquire(server row, maxconn); then balancer.taken(position) if it succeeded
-//   later load.release(server row); balancer.dropped(position)
-// A hash algorithm (source) answers with a full server too: then the stream waits in that server's own queue.
+//   PICK_NONE  → no server is fit: 503
+//   PICK_FULL  → all are at their maxconn: into the backend's queue
+//   otherwise  → load.tryAcquire(server row, balancer.maxconn(position)), or load.enqueue(server row) when that
+//                fails; in both cases then balancer.taken(position)
+//   at its end → load.release(server row), or load.dequeue(); then balancer.dropped(position)
+// A hash algorithm (source) answers with a full server too: the stream waits in that server's own queue.
 
 /** No server is usable: answer 503. */
 export const PICK_NONE = -1;
@@ -22,7 +23,7 @@ export const AVOID_NONE = -1;
 export const HASH_NONE = -1;
 
 export interface Balancer {
-  /** True when pick() wants a hash of the client's address: the caller computes hashSource() then, not before. */
+  /** True when pick() wants a hash of the client's address (core/balance/hash.ts hashSource), else HASH_NONE will do. */
   readonly needsSourceHash: boolean;
 
   /**
@@ -37,4 +38,16 @@ export interface Balancer {
 
   /** This thread's stream left the server or its queue: its load has just shrunk. */
   dropped(position: number): void;
+
+  /** The server's maxconn at this moment (minconn…maxconn by the backend's load); 0: no limit. */
+  maxconn(position: number): number;
+
+  /** Has it a free place and nobody queued before us? */
+  hasRoom(position: number): boolean;
+
+  /**
+   * May it get streams from load balancing and from the backend's queue now? Not so a backup while an active server
+   * works. (Persistence asks ServerWords instead: a draining server still serves those who belong to it.)
+   */
+  usable(position: number): boolean;
 }

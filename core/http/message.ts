@@ -58,6 +58,11 @@ export const METHOD_PATCH = 9;
 
 export const HEADER_REMOVED = 1; // bit of headerFlags
 
+/** Where the parser stands in a head that arrived in pieces (Head.parsePhase). */
+export const PARSE_NOTHING = 0; // the next parse begins a new head
+export const PARSE_START_LINE = 1;
+export const PARSE_FIELDS = 2;
+
 export class Head {
   // Start line. Request: method, uri. Response: status, reason.
   method = METHOD_OTHER;
@@ -76,6 +81,16 @@ export class Head {
   startOffset = 0; // first byte of the start line
   startLineEnd = 0; // offset after the last byte of the start line, line end not included
   endOffset = 0; // first byte after the empty line: where the body begins
+
+  // The parser's memory between the pieces of one head; nobody else's. A parse that returns anything but
+  // HEAD_PARTIAL leaves parsePhase at PARSE_NOTHING; whoever gives up on a partial head calls reset().
+  parsePhase = PARSE_NOTHING;
+  parseBits = 0; // what the lines so far said about framing (core/http/h1/fields)
+  lineOffset = 0; // first byte of the first line not parsed yet
+  scannedOffset = 0; // no line ends between lineOffset and here
+  hostIndex = -1; // the Host line kept, or -1
+  editOffset = 0; // the value of the line just read, after cleaning
+  editLength = 0;
 
   headerCount = 0;
   readonly headerId: Uint8Array;
@@ -97,6 +112,67 @@ export class Head {
 
   get headerCountMax(): number {
     return this.headerId.length;
+  }
+
+  /** Forgets the message, also one that is only half parsed. */
+  reset(): void {
+    this.parsePhase = PARSE_NOTHING;
+    this.parseBits = 0;
+    this.flags = 0;
+    this.contentLength = 0;
+    this.headerCount = 0;
+    this.hostIndex = -1;
+  }
+
+  /** Says that the bytes of this head, whole or half parsed, now stand `delta` bytes further on in the arena. */
+  moveBy(delta: number): void {
+    this.methodOffset += delta;
+    this.uriOffset += delta;
+    this.versionOffset += delta;
+    this.reasonOffset += delta;
+    this.startOffset += delta;
+    this.startLineEnd += delta;
+    this.endOffset += delta;
+    this.lineOffset += delta;
+    this.scannedOffset += delta;
+    for (let index = 0; index < this.headerCount; index++) {
+      this.nameOffset[index]! += delta;
+      this.valueOffset[index]! += delta;
+    }
+  }
+
+  /**
+   * Appends a header line whose text stands somewhere in the arena until the head is written. The name is lower
+   * case already; neither text holds CR, LF or NUL: who adds a line checks that.
+   * @returns its index, or -1 when the head holds headerCountMax lines
+   */
+  addHeader(id: number, nameOffset: number, nameLength: number, valueOffset: number, valueLength: number): number {
+    const index = this.headerCount;
+    if (index >= this.headerId.length) return -1;
+    this.headerId[index] = id;
+    this.headerFlags[index] = 0;
+    this.nameOffset[index] = nameOffset;
+    this.nameLength[index] = nameLength;
+    this.valueOffset[index] = valueOffset;
+    this.valueLength[index] = valueLength;
+    this.headerCount = index + 1;
+    return index;
+  }
+
+  /** Takes the line at `index` out of the message; its text and the other lines' indices stay. */
+  removeHeader(index: number): void {
+    this.headerFlags[index]! |= HEADER_REMOVED;
+  }
+
+  /** Removes every line with this id; HEADER_OTHER would remove all unknown names and is refused by returning 0. */
+  removeAll(id: number): number {
+    let removedCount = 0;
+    if (id === HEADER_OTHER) return 0;
+    for (let index = this.find(id, 0); index >= 0; index = this.find(id, index + 1)) {
+      this.removeHeader(index);
+      removedCount++;
+    }
+    return removedCount;
   }
 
   /** Index of the first header with this id at or after `from`, or -1. */

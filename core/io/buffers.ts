@@ -125,4 +125,11 @@ export class Buffers {
     this.owners[bufferId] = OWNER_FREE;
     this.freeStack[this.freeCount++] = bufferId;
   }
+
+  /** For engines that stop: every slot still lent comes back. Nothing may write to them any more. */
+  takeBackLent(): void {
+    for (let bufferId = 0; bufferId < this.slotCount; bufferId++) {
+      if (this.owners[bufferId] === OWNER_KERNEL) this.takeBack(bufferId);
+    }
+  }
 }

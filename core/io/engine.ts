@@ -1,8 +1,8 @@
 // The engine contract: operations are armed, `turn` submits them and waits, `next` hands out completions.
 //
 // Everything here is called from the one thread that made the engine. An operation carries a ticket: two
-// 32-bit words that come back with its completion; the engine never looks inside. No operation recurses
-// into the caller: completions are only seen through `next`.
+// 32-bit words that come back with its completion; the engine never looks inside, except that a low word of 0
+// is its own. No operation recurses into the caller: completions are only seen through `next`.
 //
 // Bytes live in the arena, one mapping per thread, and are named by offset: `arena.bytes[offset]`. A buffer
 // is a slot of the arena (core/io/buffers.ts) with exactly one owner at a time: the free list, the kernel
@@ -49,7 +49,11 @@ export interface Engine {
    */
   recvArm(fd: number, group: number, ticketLow: number, ticketHigh: number): void;
 
-  /** Sends arena bytes [offset, offset+length): one completion when all went out (`result` = length), or -errno. */
+  /**
+   * Sends arena bytes [offset, offset+length): one completion when all went out (`result` = length), or -errno; less
+   * than length when an error or a cancel came after a part. One send at a time on an fd: a second one, started
+   * before the first was seen to complete, may put its bytes in the midst of the first's.
+   */
   send(fd: number, offset: number, length: number, flags: number, ticketLow: number, ticketHigh: number): void;
 
   /** Connects to the sockaddr at arena [sockaddrOffset, +sockaddrLength): one completion, `result` 0 or -errno. */
@@ -88,6 +92,9 @@ export interface Engine {
 
   /** System calls made so far, for counters and tests. */
   syscallCount: number;
+
+  /** The engine's own open fds (ring or epoll, wake): whoever cleans up after this thread closes them. */
+  ownFds(): readonly number[];
 
   /** Ends every operation and frees the engine's own fds and memory; the arena stays mapped. */
   stop(): void;

@@ -12,6 +12,10 @@ export const IORING_ENTER_GETEVENTS = 1;
 export const IORING_ENTER_EXT_ARG = 8;
 
 export const IORING_REGISTER_PBUF_RING = 22;
+export const IORING_REGISTER_SYNC_CANCEL = 24;
+
+export const IORING_ASYNC_CANCEL_ALL = 1;
+export const IORING_ASYNC_CANCEL_ANY = 4;
 
 export const IORING_OP_POLL_ADD = 6;
 export const IORING_OP_ACCEPT = 13;

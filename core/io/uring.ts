@@ -18,7 +18,7 @@ import {
   SYS_io_uring_register,
   SYS_io_uring_setup,
 } from '../sys/abi.ts';
-import { check, EAGAIN, EBUSY, EINTR, ENOBUFS, ETIME, SysError } from '../sys/errno.ts';
+import { check, EAGAIN, EBUSY, EINTR, ENOBUFS, ENOENT, ETIME, SysError } from '../sys/errno.ts';
 import { lastErrno } from '../sys/ffi.ts';
 import * as libc from '../sys/libc.ts';
 import { type Mapping, mapAnonymous, mapFile } from '../sys/memory.ts';
@@ -97,6 +97,8 @@ export class UringEngine implements Engine {
       abi.IORING_SETUP_SINGLE_ISSUER |
       abi.IORING_SETUP_DEFER_TASKRUN;
     this.fd = check('io_uring_setup', libc.io_uring_setup(SYS_io_uring_setup, SQ_ENTRIES, params));
+    this.wakeFd = libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (this.wakeFd < 0) throw this.abandoned('eventfd');
     const sqEntries = params[0]!;
     const cqEntries = params[1]!;
     // struct io_sqring_offsets begins at word 10, struct io_cqring_offsets at word 20.
@@ -125,7 +127,6 @@ export class UringEngine implements Engine {
     this.eventsArg[5] = Number(timespecAddress >> 32n);
     this.groupOfSlot = new Uint8Array(buffers.slotCount);
     this.groups = [this.registerGroup(GROUP_FRONT), this.registerGroup(GROUP_BACK)];
-    this.wakeFd = check('eventfd', libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     this.wakeArm();
   }
 
@@ -201,7 +202,7 @@ export class UringEngine implements Engine {
       this.ticketHigh = high;
       this.result = result;
       this.more = (flags & abi.IORING_CQE_F_MORE) !== 0;
-      if ((flags & abi.IORING_CQE_F_BUFFER) !== 0) this.takeFilled(flags >>> abi.IORING_CQE_BUFFER_SHIFT);
+      if ((flags & abi.IORING_CQE_F_BUFFER) !== 0) this.takeFilled(flags >>> abi.IORING_CQE_BUFFER_SHIFT, result);
       else this.bufferId = NO_BUFFER;
       if (result === -ENOBUFS) this.growGroups();
       return true;
@@ -216,14 +217,19 @@ export class UringEngine implements Engine {
     return woken;
   }
 
+  // The mapped rings keep the kernel's ring alive after close(2), and an armed receive may write into its buffer:
+  // everything is cancelled and waited for first. Completions nobody has seen give their buffers back too.
   stop(): void {
+    this.enter(0); // what was armed or closed last goes out
+    this.cancelEverything();
+    this.enter(0);
     check('close', libc.close(this.fd));
     check('close', libc.close(this.wakeFd));
+    this.buffers.takeBackLent();
   }
 
-  /** The ring's own fd: whoever cleans up after this thread closes it. */
-  get ringFd(): number {
-    return this.fd;
+  ownFds(): readonly number[] {
+    return [this.fd, this.wakeFd];
   }
 
   // The next SQE, with everything but opcode, fd and ticket zeroed; returns its first word's index.
@@ -290,6 +296,15 @@ export class UringEngine implements Engine {
     }
   }
 
+  private cancelEverything(): void {
+    const request = new BigInt64Array(9); // struct io_uring_sync_cancel_reg, 8 words, and one as in registerGroup
+    request[1] = BigInt(abi.IORING_ASYNC_CANCEL_ALL | abi.IORING_ASYNC_CANCEL_ANY) << 32n;
+    request[2] = -1n; // no timeout
+    request[3] = -1n;
+    const result = libc.io_uring_register(SYS_io_uring_register, this.fd, abi.IORING_REGISTER_SYNC_CANCEL, request, 1);
+    if (result < 0 && lastErrno() !== ENOENT) throw new SysError('io_uring_register', lastErrno());
+  }
+
   private wakeArm(): void {
     const at = this.prepare(abi.IORING_OP_POLL_ADD, this.wakeFd, TICKET_SILENT, TICKET_WAKE_HIGH);
     this.sqes[at + 6] = abi.IORING_POLL_ADD_MULTI;
@@ -308,11 +323,18 @@ export class UringEngine implements Engine {
     const request = new BigUint64Array(9); // struct io_uring_buf_reg; 9 words so that V8 keeps it off its moving heap
     request[0] = receive.mapping.address;
     request[1] = BigInt(LENT_MAX) | (BigInt(group) << 32n);
-    check(
-      'io_uring_register',
-      libc.io_uring_register(SYS_io_uring_register, this.fd, abi.IORING_REGISTER_PBUF_RING, request, 1),
-    );
+    const register = abi.IORING_REGISTER_PBUF_RING;
+    const result = libc.io_uring_register(SYS_io_uring_register, this.fd, register, request, 1);
+    if (result < 0) throw this.abandoned('io_uring_register');
     return receive;
+  }
+
+  // The constructor cannot go on: nobody will get this engine, so nobody else could close its fds.
+  private abandoned(syscall: string): SysError {
+    const errno = lastErrno();
+    if (this.wakeFd >= 0) libc.close(this.wakeFd);
+    libc.close(this.fd);
+    return new SysError(syscall, errno);
   }
 
   // Lends free buffers until the group has its target. The front group leaves a quarter of all slots to the back.
@@ -338,10 +360,15 @@ export class UringEngine implements Engine {
     receive.halves[7] = receive.tail;
   }
 
-  private takeFilled(bufferId: number): void {
-    this.bufferId = bufferId;
+  private takeFilled(bufferId: number, result: number): void {
     this.groups[this.groupOfSlot[bufferId]!]!.lentCount--;
-    this.buffers.handOver(bufferId);
+    if (result > 0) {
+      this.bufferId = bufferId;
+      this.buffers.handOver(bufferId);
+    } else {
+      this.bufferId = NO_BUFFER; // consumed by the kernel without a byte: the caller is not bothered with it
+      this.buffers.takeBack(bufferId);
+    }
   }
 
   private growGroups(): void {

@@ -1,6 +1,17 @@
 // The whole configuration as plain data: what core/config makes and every thread is given.
 
-import type { LogTarget, Proxy } from './proxy.ts';
+import type { Address, LogTarget, Proxy } from './proxy.ts';
+
+/** A `stats socket` line: where the runtime commands are served (management guide §9.3). */
+export interface ControlSocket {
+  address: Address;
+  level: 'user' | 'operator' | 'admin';
+  unixMode: number; // -1 not set, as for Bind
+  unixUid: number;
+  unixGid: number;
+  file: string;
+  line: number;
+}
 
 export interface Global {
   daemon: boolean;
@@ -8,6 +19,8 @@ export interface Global {
   nbthread: number; // ≥ 1: already defaulted to the usable CPUs
   maxconn: number; // 0: computed from the fd limit at start
   ulimitN: number; // 0: computed
+  fdHardLimit: number; // the computed limits never exceed it; 0 none
+  strictLimits: boolean; // default true: start fails where a limit cannot be set; false: warns
   user: string; // '' not set
   uid: number; // -1 not set
   group: string;
@@ -18,6 +31,9 @@ export interface Global {
   bufsize: number; // tune.bufsize, default 16384
   maxrewrite: number; // tune.maxrewrite, default 1024
   maxhdr: number; // tune.http.maxhdr, default 101
+  logUriBytes: number; // tune.http.logurilen, default 1024: a logged request line is cut there
+  splice: boolean; // default true; false: `nosplice`
+  reusePort: boolean; // default true; false: `noreuseport`
   engine: '' | 'uring' | 'epoll'; // '' choose at boot; from the command line, not from the file
   node: string; // '' the host name
   description: string;
@@ -25,6 +41,9 @@ export interface Global {
   log: readonly LogTarget[];
   logTag: string; // default: the program's name
   logSendHostname: string; // '' none
+  controlSockets: readonly ControlSocket[];
+  controlTimeoutMs: number; // `stats timeout`, default 10000
+  controlMaxconn: number; // `stats maxconn`, default 10
   quiet: boolean;
   zeroWarning: boolean;
 }

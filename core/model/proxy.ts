@@ -117,6 +117,7 @@ export interface Timeouts {
   httpKeepAlive: number; // falls back to httpRequest, then client
   tunnel: number; // 0: client and server go on counting
   clientFin: number; // 0: client
+  clientHandshake: number; // `timeout client-hs`: a PROXY header (later TLS) must have come by then; 0: client
   serverFin: number; // 0: server
   check: number;
   tarpit: number;

@@ -238,7 +238,7 @@ export class Counters {
 }
 
 function addTime(cells: Float64Array, sumCell: number, maxCell: number, ms: number, fade: number): void {
-  const counted = ms > 0 ? ms : 0;
+  const counted = Math.max(ms, 0);
   cells[sumCell] = cells[sumCell]! * fade + counted;
   if (counted > cells[maxCell]!) cells[maxCell] = counted;
 }

@@ -9,7 +9,9 @@
 // No wake-up is lost if both sides keep this order (Atomics are sequentially consistent):
 //   waiter:    queue up locally → startWaiting(row) → tryAcquire(row) once more → only then sleep
 //   releaser:  release(row) → nextWaiter(row) → wake that thread
-// Either the waiter's second try sees the free place, or the releaser sees the waiter's bit.
+// Either the waiter's second try sees the free place, or the releaser sees the waiter's bit. A thread keeps its bit
+// while it has anything queued there. Two releasers may wake the same thread, so a woken thread that has served its
+// queue, or wants nothing any more, passes the wake on with nextWaiter() as long as the row has a free place.
 
 import { assert } from '../base/assert.ts';
 import { THREAD_COUNT_MAX } from '../base/limits.ts';

@@ -10,6 +10,7 @@ export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
 export const EBUSY = 16;
+export const EEXIST = 17;
 export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
@@ -39,6 +40,7 @@ const NAMES = new Map<number, string>([
   [ENOMEM, 'ENOMEM'],
   [EACCES, 'EACCES'],
   [EBUSY, 'EBUSY'],
+  [EEXIST, 'EEXIST'],
   [EINVAL, 'EINVAL'],
   [ENFILE, 'ENFILE'],
   [EMFILE, 'EMFILE'],

@@ -12,6 +12,9 @@ export const close = nativeFunction<(fd: number) => number>('int close(int fd)')
 export const socket = nativeFunction<(domain: number, type: number, protocol: number) => number>(
   'int socket(int domain, int type, int protocol)',
 );
+export const socketpair = nativeFunction<(domain: number, type: number, protocol: number, fds: Int32Array) => number>(
+  'int socketpair(int domain, int type, int protocol, void *fds)',
+);
 export const bind = nativeFunction<(fd: number, sockaddr: Bytes, length: number) => number>(
   'int bind(int fd, void *addr, uint32_t len)',
 );
@@ -79,8 +82,9 @@ export const eventfd_write = nativeFunction<(fd: number, value: number) => numbe
   'int eventfd_write(int fd, uint64_t value)',
 );
 export const epoll_create1 = nativeFunction<(flags: number) => number>('int epoll_create1(int flags)');
-export const epoll_ctl = nativeFunction<(epfd: number, op: number, fd: number, event: Bytes) => number>(
-  'int epoll_ctl(int epfd, int op, int fd, void *event)',
+/** epoll_ctl(2); `event` is the address of a struct epoll_event in mapped memory. */
+export const epoll_ctl = nativeFunction<(epfd: number, op: number, fd: number, event: Address) => number>(
+  'int epoll_ctl(int epfd, int op, int fd, uintptr_t event)',
 );
 /** epoll_wait(2); `events` is the address of mapped memory for `count` struct epoll_event. */
 export const epoll_wait = nativeFunction<(epfd: number, events: Address, count: number, timeoutMs: number) => number>(
@@ -114,3 +118,7 @@ export const setrlimit = nativeFunction<(resource: number, limits: BigUint64Arra
 );
 export const chroot = nativeFunction<(path: string) => number>('int chroot(const char *path)');
 export const kill = nativeFunction<(pid: number, signal: number) => number>('int kill(int pid, int sig)');
+export const dup = nativeFunction<(fd: number) => number>('int dup(int fd)');
+export const dup2 = nativeFunction<(fd: number, as: number) => number>('int dup2(int fd, int as)');
+/** _exit(2): ends the process at once, without waiting for threads or running handlers. */
+export const _exit = nativeFunction<(code: number) => void>('void _exit(int code)');

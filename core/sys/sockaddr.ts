@@ -97,11 +97,14 @@ export function encodeUnixPath(path: string): Uint8Array {
   return bytes;
 }
 
-/** struct sockaddr_un of an abstract name. `padded`: the name runs to sun_path's end with NULs (abns@), else abnsz@. */
+/**
+ * struct sockaddr_un of an abstract name. `padded`: NULs up to sun_path's end are part of the name (abns@); else it ends
+ * with its last byte, as other programs do it (abnsz@). Throws RangeError when longer than 107 bytes.
+ */
 export function encodeUnixAbstract(name: string, padded: boolean): Uint8Array {
   const text = new TextEncoder().encode(name);
   if (text.length + 1 > SUN_PATH_BYTES) throw new RangeError(`abstract name longer than ${SUN_PATH_BYTES - 1} bytes`);
-  const bytes = new Uint8Array(padded ? 2 + SUN_PATH_BYTES : 2 + 1 + text.length + 1);
+  const bytes = new Uint8Array(padded ? 2 + SUN_PATH_BYTES : 2 + 1 + text.length);
   bytes[0] = AF_UNIX;
   bytes.set(text, 3);
   return bytes;

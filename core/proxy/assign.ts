@@ -1,0 +1,281 @@
+// Choose the server: balance, wait for a place, reuse a connection or make one, retry when that fails
+// (manual §4.2 "balance", "retries", "option redispatch"; §5.2 "maxconn", "maxqueue").
+
+import { AVOID_NONE, PICK_FULL, PICK_NONE } from '../balance/contract.ts';
+import { hashSource } from '../balance/hash.ts';
+import { assert } from '../base/assert.ts';
+import { NO_BUFFER } from '../io/engine.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  bindSource,
+  openStreamSocket,
+  setKeepalive,
+  setNoLinger,
+  setUserTimeout,
+} from '../io/net.ts';
+import * as counters from '../shared/counters.ts';
+import { type Connection, OP_BITS, OP_CONNECT, SIDE_BACK } from './connection.ts';
+import { setTermination } from './finish.ts';
+import { takeIdle } from './pool.ts';
+import { writeProxyHeader } from './proxy-out.ts';
+import { acquirePlace, joinQueue, queueLength, releasePlace } from './queue.ts';
+import { closeSilently, replyStatus } from './reply.ts';
+import type { Backend, ServerLink } from './runtime.ts';
+import { PHASE_CONNECT, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
+import type { ProxyThread } from './thread.ts';
+
+/** Longest pause before the same server is tried again; `timeout connect` may be shorter. */
+const RETRY_PAUSE_MS_MAX = 1_000;
+
+/** The stream has its backend: finds it a server, a queue, or the answer 503. */
+export function assignServer(thread: ProxyThread, stream: Stream): void {
+  const backend = stream.backend;
+  if (backend === null || backend.balancer === null) {
+    failStream(thread, stream, 503, 'S', 'C');
+    return;
+  }
+  if (backend.balancer.needsSourceHash && stream.hash < 0) stream.hash = sourceHash(thread, stream.front!);
+  const position = backend.balancer.pick(stream.hash, stream.avoidPosition);
+  if (position === PICK_NONE) {
+    failStream(thread, stream, 503, 'S', 'C');
+    return;
+  }
+  if (position === PICK_FULL) {
+    waitForPlace(thread, stream, backend, null);
+    return;
+  }
+  const server = backend.servers[position]!;
+  if (acquirePlace(thread, stream, server)) {
+    useServer(thread, stream);
+    return;
+  }
+  const maxqueue = server.model.maxqueue;
+  if (maxqueue > 0 && queueLength(thread, server.loadRow) >= maxqueue) {
+    failStream(thread, stream, 503, 'S', 'Q');
+    return;
+  }
+  waitForPlace(thread, stream, backend, backend.balancer.needsSourceHash ? server : null);
+}
+
+/** The stream holds a place on `stream.server`: from the queue, or at once. */
+export function useServer(thread: ProxyThread, stream: Stream): void {
+  const server = stream.server;
+  assert(server !== null, 'a stream connects to the server it holds a place on');
+  const log = stream.log;
+  stream.granted = false;
+  if (log.serverIndex >= 0 && log.serverIndex !== server.index) {
+    log.redispatched = true;
+    thread.counters.cells[server.backend.counterAt + counters.REDISPATCHES]! += 1;
+  }
+  log.serverIndex = server.index;
+  log.markQueue = thread.clock.nowMs - stream.startedMs;
+  log.srvConn = thread.load.current(server.loadRow);
+  thread.counters.cells[server.counterAt + counters.SESSIONS]! += 1;
+  const front = stream.front!;
+  if (stream.http) {
+    const idle = takeIdle(server, front, server.backend.proxy.httpReuse, stream.notFirst);
+    if (idle !== null) {
+      stream.reusedBack = true;
+      thread.counters.cells[server.counterAt + counters.REUSES]! += 1;
+      attachBack(stream, idle);
+      log.markConnect = thread.clock.nowMs - stream.startedMs;
+      sendRequest(thread, stream);
+      return;
+    }
+  }
+  connect(thread, stream, server);
+}
+
+function waitForPlace(thread: ProxyThread, stream: Stream, backend: Backend, server: ServerLink | null): void {
+  stream.log.backendQueue = queueLength(thread, backend.loadRow);
+  if (server !== null) stream.log.srvQueue = queueLength(thread, server.loadRow);
+  joinQueue(thread, stream, backend, server);
+  const timeouts = backend.proxy.timeouts;
+  thread.setDeadline(stream.front!, thread.after(timeouts.queue || timeouts.connect));
+}
+
+function sourceHash(thread: ProxyThread, front: Connection): number {
+  if (front.sourceFamily !== AF_INET && front.sourceFamily !== AF_INET6) return -1;
+  const at = thread.editOffset;
+  const length = front.sourceFamily === AF_INET ? 4 : 16;
+  writeWords(thread.bytes, at, front, length >> 2);
+  return hashSource(thread.bytes, at, at + length, front.stream!.backend!.proxy.hashType.avalanche);
+}
+
+function writeWords(bytes: Uint8Array, at: number, front: Connection, wordCount: number): void {
+  for (let index = 0; index < wordCount; index++) {
+    const word =
+      index === 0 ? front.source0 : index === 1 ? front.source1 : index === 2 ? front.source2 : front.source3;
+    bytes[at + index * 4] = word >>> 24;
+    bytes[at + index * 4 + 1] = (word >>> 16) & 255;
+    bytes[at + index * 4 + 2] = (word >>> 8) & 255;
+    bytes[at + index * 4 + 3] = word & 255;
+  }
+}
+
+function connect(thread: ProxyThread, stream: Stream, server: ServerLink): void {
+  const proxy = server.backend.proxy;
+  stream.phase = PHASE_CONNECT;
+  const fd = openStreamSocket(server.family);
+  if (fd < 0 || fd >= thread.owners.fdCount) {
+    // Out of fds, or of memory: HAProxy calls it a resource failure and does not retry.
+    releasePlace(thread, stream);
+    failStream(thread, stream, 503, 'R', 'C');
+    return;
+  }
+  const inet = server.family === AF_INET || server.family === AF_INET6;
+  if (inet && proxy.srvtcpka) setKeepalive(fd);
+  if (inet && server.model.tcpUserTimeoutMs > 0) setUserTimeout(fd, server.model.tcpUserTimeoutMs);
+  if (proxy.nolingerBack) setNoLinger(fd);
+  const back = thread.openConnection(fd, SIDE_BACK);
+  back.server = server;
+  attachBack(stream, back);
+  if (server.source !== null && bindSource(fd, server.source.sockaddr, server.source.interfaceName) < 0) {
+    connectFailed(thread, stream, 'S');
+    return;
+  }
+  const sockaddrOffset = server.portFromClient ? mappedSockaddr(thread, stream, back, server) : server.sockaddrOffset;
+  if (sockaddrOffset < 0) {
+    connectFailed(thread, stream, 'S');
+    return;
+  }
+  thread.counters.cells[server.counterAt + counters.CONNECTS]! += 1;
+  back.connecting = true;
+  back.inflightCount++;
+  thread.setDeadline(back, thread.after(proxy.timeouts.connect));
+  thread.setDeadline(stream.front!, 0);
+  const ticketLow = (back.slot << OP_BITS) | OP_CONNECT;
+  thread.engine.connect(fd, sockaddrOffset, server.sockaddrLength, ticketLow, back.generation);
+}
+
+// The server's address with the port the client came to, plus the server's offset. It must stay until the
+// connect is done, so it gets a slot, which the connection gives back with its head buffer.
+function mappedSockaddr(thread: ProxyThread, stream: Stream, back: Connection, server: ServerLink): number {
+  const bufferId = thread.buffers.take();
+  if (bufferId === NO_BUFFER) return -1;
+  back.headBuffer = bufferId;
+  const at = thread.buffers.dataOffset(bufferId);
+  const bytes = thread.bytes;
+  for (let index = 0; index < server.sockaddrLength; index++) bytes[at + index] = bytes[server.sockaddrOffset + index]!;
+  const port = (stream.front!.targetPort + server.model.portOffset) & 0xffff;
+  bytes[at + 2] = port >> 8;
+  bytes[at + 3] = port & 255;
+  return at;
+}
+
+function attachBack(stream: Stream, back: Connection): void {
+  assert(stream.back === null && back.stream === null, 'a stream has one server connection');
+  stream.back = back;
+  back.stream = stream;
+}
+
+/** The connection is there: the request goes out and the server's turn begins. */
+export function connectDone(thread: ProxyThread, stream: Stream): void {
+  const back = stream.back!;
+  const server = back.server!;
+  if (back.headBuffer !== NO_BUFFER) {
+    thread.buffers.release(back.headBuffer);
+    back.headBuffer = NO_BUFFER;
+  }
+  stream.log.markConnect = thread.clock.nowMs - stream.startedMs;
+  if (server.model.sendProxy !== 'none' && !writeProxyHeader(thread, stream.front!, back, server)) {
+    failStream(thread, stream, 503, 'R', 'C');
+    return;
+  }
+  sendRequest(thread, stream);
+}
+
+function sendRequest(thread: ProxyThread, stream: Stream): void {
+  const back = stream.back!;
+  const front = stream.front!;
+  const timeouts = stream.backend!.proxy.timeouts;
+  back.requestCount++;
+  stream.phase = stream.http ? PHASE_RESPONSE : PHASE_TUNNEL;
+  thread.recvStart(back);
+  if (stream.requestLength > 0) {
+    const bufferId = stream.requestBuffer;
+    stream.requestBuffer = NO_BUFFER;
+    stream.requestSent = true;
+    thread.send(back, bufferId, stream.requestOffset, stream.requestLength);
+  }
+  thread.setDeadline(back, thread.after(timeouts.server));
+  if (stream.request.done) thread.setDeadline(front, 0);
+  else {
+    thread.setDeadline(front, thread.after(stream.frontend!.proxy.timeouts.client));
+    thread.fronts.push(front);
+  }
+}
+
+/** The connection could not be made. `cause`: 'S' refused or failed, 's' timed out. Retries, or answers 503. */
+export function connectFailed(thread: ProxyThread, stream: Stream, cause: string): void {
+  const back = stream.back!;
+  const server = back.server!;
+  const backend = server.backend;
+  const proxy = backend.proxy;
+  stream.back = null;
+  back.stream = null;
+  thread.closeConnection(back);
+  releasePlace(thread, stream);
+  if (stream.retriesLeft === 0) {
+    thread.counters.cells[server.counterAt + counters.FAILED_CONNECTS]! += 1;
+    thread.counters.cells[backend.counterAt + counters.FAILED_CONNECTS]! += 1;
+    failStream(thread, stream, 503, cause, 'C');
+    return;
+  }
+  stream.retriesLeft--;
+  const attempt = proxy.retries - stream.retriesLeft;
+  stream.log.retries = attempt;
+  const balanced = !backend.balancer!.needsSourceHash;
+  const several = balanced && usableCount(thread, backend) > 1;
+  if (redispatches(proxy.redispatch, proxy.retries, attempt) || several) {
+    stream.avoidPosition = server.position;
+    assignServer(thread, stream);
+    return;
+  }
+  thread.counters.cells[server.counterAt + counters.RETRIES]! += 1;
+  thread.counters.cells[backend.counterAt + counters.RETRIES]! += 1;
+  stream.avoidPosition = AVOID_NONE;
+  if (cause === 's') {
+    retryServer(thread, stream, server);
+    return;
+  }
+  // The same server would most likely refuse again at once: wait a moment first.
+  const pauseMs = Math.min(RETRY_PAUSE_MS_MAX, proxy.timeouts.connect || RETRY_PAUSE_MS_MAX);
+  stream.phase = PHASE_CONNECT;
+  stream.retryServer = server;
+  thread.setDeadline(stream.front!, thread.clock.nowMs + pauseMs);
+}
+
+/** The pause before another attempt at the same server is over. */
+export function retryServer(thread: ProxyThread, stream: Stream, server: ServerLink): void {
+  stream.retryServer = null;
+  if (thread.words.usable(server.index) && acquirePlace(thread, stream, server)) useServer(thread, stream);
+  else assignServer(thread, stream);
+}
+
+// `option redispatch N`: -1 on the last retry, N > 0 on every Nth, -N on the Nth before the last.
+function redispatches(interval: number, retries: number, attempt: number): boolean {
+  if (interval > 0) return attempt % interval === 0;
+  if (interval === 0) return false;
+  const period = retries + 1 + interval;
+  return period > 0 && attempt % period === 0;
+}
+
+function usableCount(thread: ProxyThread, backend: Backend): number {
+  let count = 0;
+  for (const server of backend.servers) {
+    if (!server.model.backup && thread.words.usable(server.index)) count++;
+  }
+  return count;
+}
+
+/** No server will answer: an error page in HTTP, a close in TCP. */
+export function failStream(thread: ProxyThread, stream: Stream, status: number, cause: string, phase: string): void {
+  if (stream.http) {
+    replyStatus(thread, stream, status, cause, phase);
+    return;
+  }
+  setTermination(stream, cause, phase);
+  closeSilently(thread, stream, cause, phase);
+}

@@ -1,0 +1,108 @@
+// The Forwarded header (RFC 7239 §4–§6) as HAProxy writes it: proto, host, by, for, in this order, joined by ";".
+//
+// A node with a port, and every IPv6 node, is quoted; a node nobody knows is "unknown".
+
+import type { Head } from '../http/message.ts';
+import { HEADER_HOST } from '../http/message.ts';
+import { AF_INET, AF_INET6 } from '../io/net.ts';
+import type { Forwarded } from '../model/proxy.ts';
+import { writeAddress, writeDecimal } from './address-text.ts';
+import type { Connection } from './connection.ts';
+import type { ProxyThread } from './thread.ts';
+
+const QUOTE = 34;
+const SEMICOLON = 59;
+const COLON = 58;
+const OPEN = 91;
+const CLOSE = 93;
+
+const PROTO = ascii('proto=http');
+const HOST = ascii('host="');
+const BY = ascii('by=');
+const FOR = ascii('for=');
+const UNKNOWN = ascii('unknown');
+
+// Bytes of a uri-host with port (RFC 3986 §3.2.2) that may stand between quotes as they are.
+const HOST_BYTES = new Uint8Array(256);
+for (const byte of ascii("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-_~!$&'()*+,;=%:[]")) {
+  HOST_BYTES[byte] = 1;
+}
+
+/** Longest Host that is told: longer ones leave `host` out, as the edit space is bounded. */
+const HOST_BYTES_MAX = 1024;
+
+function ascii(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** Writes the header's value at `at` (edit space); returns the offset after it, `at` when nothing is asked for. */
+export function writeForwarded(
+  thread: ProxyThread,
+  option: Forwarded,
+  front: Connection,
+  head: Head,
+  at: number,
+): number {
+  const bytes = thread.bytes;
+  let out = at;
+  if (option.proto) out = put(bytes, out, PROTO);
+  if (option.host) out = writeHost(bytes, separate(bytes, at, out), out, head);
+  if (option.by || option.byPort) {
+    out = put(bytes, separate(bytes, at, out), BY);
+    out = writeNode(bytes, out, front.targetFamily, front, false, option.byPort);
+  }
+  if (option.for || option.forPort) {
+    out = put(bytes, separate(bytes, at, out), FOR);
+    out = writeNode(bytes, out, front.sourceFamily, front, true, option.forPort);
+  }
+  return out;
+}
+
+function separate(bytes: Uint8Array, at: number, out: number): number {
+  if (out === at) return out;
+  bytes[out] = SEMICOLON;
+  return out + 1;
+}
+
+function put(bytes: Uint8Array, out: number, text: Uint8Array): number {
+  for (let index = 0; index < text.length; index++) bytes[out + index] = text[index]!;
+  return out + text.length;
+}
+
+// `before` is where the parameter list ends without this one.
+function writeHost(bytes: Uint8Array, start: number, before: number, head: Head): number {
+  const index = head.find(HEADER_HOST, 0);
+  if (index < 0) return before;
+  const offset = head.valueOffset[index]!;
+  const length = head.valueLength[index]!;
+  if (length === 0 || length > HOST_BYTES_MAX) return before;
+  for (let at = 0; at < length; at++) if (HOST_BYTES[bytes[offset + at]!] === 0) return before;
+  let out = put(bytes, start, HOST);
+  for (let at = 0; at < length; at++) bytes[out++] = bytes[offset + at]!;
+  bytes[out++] = QUOTE;
+  return out;
+}
+
+function writeNode(
+  bytes: Uint8Array,
+  at: number,
+  family: number,
+  front: Connection,
+  source: boolean,
+  withPort: boolean,
+): number {
+  let out = at;
+  const quoted = withPort || family === AF_INET6;
+  if (quoted) bytes[out++] = QUOTE;
+  if (family === AF_INET6) bytes[out++] = OPEN;
+  if (family !== AF_INET && family !== AF_INET6) out = put(bytes, out, UNKNOWN);
+  else if (source) out = writeAddress(bytes, out, family, front.source0, front.source1, front.source2, front.source3);
+  else out = writeAddress(bytes, out, family, front.target0, front.target1, front.target2, front.target3);
+  if (family === AF_INET6) bytes[out++] = CLOSE;
+  if (withPort && (family === AF_INET || family === AF_INET6)) {
+    bytes[out++] = COLON;
+    out = writeDecimal(bytes, out, source ? front.sourcePort : front.targetPort);
+  }
+  if (quoted) bytes[out++] = QUOTE;
+  return out;
+}

@@ -1,0 +1,106 @@
+// Who the client is, told to the server in headers (manual §4.2 "option forwardfor", "option originalto",
+// "option forwarded"; RFC 7239).
+//
+// Each is a new line after those already there; the backend's option counts before the frontend's, and
+// `if-none` only when every side that has the option says so. Order on the wire: forwarded, x-forwarded-for,
+// x-original-to. Texts are written to the thread's edit space, which lasts until the head has been written.
+
+import type { Head } from '../http/message.ts';
+import { HEADER_FORWARDED, HEADER_X_FORWARDED_FOR, HEADER_X_ORIGINAL_TO } from '../http/message.ts';
+import { AF_INET, AF_INET6 } from '../io/net.ts';
+import { writeAddress } from './address-text.ts';
+import type { Connection } from './connection.ts';
+import { writeForwarded } from './forwarded-7239.ts';
+import type { Backend, ForwardHeader, Frontend } from './runtime.ts';
+import type { ProxyThread } from './thread.ts';
+
+/** Adds what the two sides' options ask for. Lines that no longer fit in the head's columns are left out. */
+export function addForwarded(
+  thread: ProxyThread,
+  front: Connection,
+  frontend: Frontend,
+  backend: Backend,
+  head: Head,
+): void {
+  let at = thread.editOffset;
+  if (backend.forwarded !== null) {
+    const end = writeForwarded(thread, backend.forwarded, front, head, at);
+    if (end > at) {
+      head.addHeader(HEADER_FORWARDED, backend.forwardedName.offset, backend.forwardedName.length, at, end - at);
+      at = end;
+    }
+  }
+  const forBack = backend.forwardFor;
+  const forFront = frontend.forwardFor;
+  if ((forBack !== null || forFront !== null) && knowsSource(front)) {
+    at = addAddress(thread, head, forFront, forBack, HEADER_X_FORWARDED_FOR, front, true, at);
+  }
+  const toBack = backend.originalTo;
+  const toFront = frontend.originalTo;
+  if ((toBack !== null || toFront !== null) && knowsTarget(front)) {
+    addAddress(thread, head, toFront, toBack, HEADER_X_ORIGINAL_TO, front, false, at);
+  }
+}
+
+function knowsSource(front: Connection): boolean {
+  return front.sourceFamily === AF_INET || front.sourceFamily === AF_INET6;
+}
+
+function knowsTarget(front: Connection): boolean {
+  return front.targetFamily === AF_INET || front.targetFamily === AF_INET6;
+}
+
+function addAddress(
+  thread: ProxyThread,
+  head: Head,
+  ofFront: ForwardHeader | null,
+  ofBack: ForwardHeader | null,
+  id: number,
+  front: Connection,
+  source: boolean,
+  at: number,
+): number {
+  // `except` of either side keeps the line away for the addresses it names.
+  if (excepted(ofFront, front, source) || excepted(ofBack, front, source)) return at;
+  const option = (ofBack ?? ofFront)!;
+  const ifNone = (ofFront === null || ofFront.ifNone) && (ofBack === null || ofBack.ifNone);
+  if (ifNone && present(thread, head, option)) return at;
+  const family = source ? front.sourceFamily : front.targetFamily;
+  const end = source
+    ? writeAddress(thread.bytes, at, family, front.source0, front.source1, front.source2, front.source3)
+    : writeAddress(thread.bytes, at, family, front.target0, front.target1, front.target2, front.target3);
+  head.addHeader(id, option.name.offset, option.name.length, at, end - at);
+  return end;
+}
+
+function present(thread: ProxyThread, head: Head, option: ForwardHeader): boolean {
+  const { offset, length } = option.name;
+  const bytes = thread.bytes;
+  for (let index = 0; index < head.headerCount; index++) {
+    if (head.nameLength[index] !== length || head.headerFlags[index] !== 0) continue;
+    const name = head.nameOffset[index]!;
+    let same = 0;
+    while (same < length && bytes[name + same] === bytes[offset + same]) same++;
+    if (same === length) return true;
+  }
+  return false;
+}
+
+function excepted(option: ForwardHeader | null, front: Connection, source: boolean): boolean {
+  if (option === null || option.exceptFamily === 0) return false;
+  const family = source ? front.sourceFamily : front.targetFamily;
+  if (family !== option.exceptFamily) return false;
+  const { exceptMask, exceptWords } = option;
+  for (let index = 0; index < exceptMask.length; index++) {
+    const word = wordOf(front, source, index);
+    if ((word & exceptMask[index]!) !== exceptWords[index]) return false;
+  }
+  return true;
+}
+
+function wordOf(front: Connection, source: boolean, index: number): number {
+  if (index === 0) return source ? front.source0 : front.target0;
+  if (index === 1) return source ? front.source1 : front.target1;
+  if (index === 2) return source ? front.source2 : front.target2;
+  return source ? front.source3 : front.target3;
+}

@@ -1,0 +1,85 @@
+// The model becomes this thread's runtime objects: names to references, once, at start.
+
+import { makeBalancer } from '../balance/make.ts';
+import { encodeAddress } from '../io/net.ts';
+import type { Proxy } from '../model/proxy.ts';
+import type { Logging } from '../observe/logger.ts';
+import { Backend, Frontend, ServerLink } from './runtime.ts';
+import type { ProxyThread } from './thread.ts';
+
+/** Fills thread.frontends and thread.backends. `seed` feeds `balance random`; each thread its own. */
+export function linkModel(thread: ProxyThread, logging: Logging, seed: number): void {
+  const { model } = thread;
+  for (const proxy of model.proxies) {
+    thread.backends.push(proxy.kind !== 'frontend' && !proxy.disabled ? linkBackend(thread, proxy, seed) : null);
+    thread.frontends.push(proxy.kind !== 'backend' && !proxy.disabled ? linkFrontend(thread, proxy, logging) : null);
+  }
+  for (const frontend of thread.frontends) {
+    if (frontend === null) continue;
+    frontend.defaultBackend = backendOf(thread, frontend.proxy);
+    const backend = frontend.defaultBackend;
+    const isUnix = frontend.proxy.binds.some(
+      (bind) => bind.address.family === 'unix' || bind.address.family === 'abns',
+    );
+    const sendsProxy = backend?.servers.some((server) => server.model.sendProxy !== 'none') ?? false;
+    const forwards = backend?.forwarded ?? null;
+    frontend.needsSource =
+      frontend.logger.active ||
+      frontend.forwardFor !== null ||
+      backend?.forwardFor != null ||
+      forwards !== null ||
+      (backend?.balancer?.needsSourceHash ?? false) ||
+      sendsProxy ||
+      isUnix;
+    frontend.needsTarget =
+      frontend.logger.needsDestination ||
+      frontend.originalTo !== null ||
+      backend?.originalTo != null ||
+      forwards !== null ||
+      sendsProxy ||
+      (backend?.servers.some((server) => server.portFromClient) ?? false);
+  }
+}
+
+// The first use_backend counts, since none has a condition; else default_backend; a listen section is its own.
+function backendOf(thread: ProxyThread, proxy: Proxy): Backend | null {
+  const name = proxy.switching[0]?.backend ?? proxy.defaultBackend;
+  if (name === '') return proxy.kind === 'listen' ? thread.backends[proxy.index]! : null;
+  const target = thread.model.proxies.find((other) => other.name === name && other.kind !== 'frontend');
+  return target === undefined ? null : (thread.backends[target.index] ?? null);
+}
+
+function linkFrontend(thread: ProxyThread, proxy: Proxy, logging: Logging): Frontend {
+  const { load, counters, buffers, globalMaxconn } = thread;
+  const row = counters.frontend(proxy.index);
+  const maxconn = proxy.maxconn === 0 ? globalMaxconn : proxy.maxconn;
+  const logger = logging.forProxy(proxy.index);
+  return new Frontend(proxy, load.frontend(proxy.index), row, counters.at(row), logger, maxconn, buffers);
+}
+
+function linkBackend(thread: ProxyThread, proxy: Proxy, seed: number): Backend {
+  const { load, counters, buffers, words, clock, threadIndex, globalMaxconn } = thread;
+  const row = counters.backend(proxy.index);
+  const backend = new Backend(proxy, load.backend(proxy.index), row, counters.at(row), buffers);
+  if (proxy.servers.length === 0) return backend;
+  const surroundings = { words, load, counters, clock, threadIndex, seed };
+  const balancer = makeBalancer(thread.model, proxy, globalMaxconn, surroundings);
+  backend.balancer = balancer;
+  proxy.servers.forEach((server, position) => {
+    const serverRow = counters.server(server.index);
+    const sockaddr = server.resolved && server.address.family !== 'fd' ? encodeAddress(server.address) : null;
+    const link = new ServerLink(
+      server,
+      backend,
+      balancer,
+      position,
+      load.server(server.index),
+      serverRow,
+      counters.at(serverRow),
+      sockaddr,
+      buffers,
+    );
+    backend.servers.push(link);
+  });
+  return backend;
+}

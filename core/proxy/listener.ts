@@ -1,0 +1,222 @@
+// Accepting clients: limits first (manual §3.2 "maxconn", §4.2 "maxconn", §5.1 "maxconn"), then a connection in the
+// phase its frontend asks for.
+//
+// A place in the process and one in the frontend are taken in the shared load table before a client is served.
+// When either is full the listener stops accepting; the few that were accepted already wait, and the rest stays
+// in the kernel's backlog, as with HAProxy.
+
+import { assert } from '../base/assert.ts';
+import type { Listener } from '../model/worker-data.ts';
+import * as counters from '../shared/counters.ts';
+import { assignServer } from './assign.ts';
+import {
+  type Connection,
+  FRONT_HEAD,
+  FRONT_PROXY_HEADER,
+  FRONT_STREAM,
+  OP_ACCEPT,
+  OP_BITS,
+  SIDE_FRONT,
+} from './connection.ts';
+import { fillAddresses, readSource, readTarget } from './endpoints.ts';
+import { closeSilently } from './reply.ts';
+import type { Frontend } from './runtime.ts';
+import type { ProxyThread } from './thread.ts';
+
+/** After EMFILE and its kin: when to try again. */
+const RETRY_MS = 100;
+
+/** One listening socket this thread accepts from. The socket itself is the supervisor's. */
+export class ListenerState {
+  readonly index: number; // in Listeners.all, the slot of its tickets
+  readonly fd: number;
+  readonly frontend: Frontend;
+  readonly bindIndex: number;
+  readonly acceptProxy: boolean;
+  readonly maxconn: number;
+  armed = false;
+  paused = true; // by the supervisor, or not started
+  current = 0; // connections of this thread through it
+  retryAtMs = 0;
+  readonly waiting: number[] = []; // accepted fds that found no place yet
+
+  constructor(index: number, listener: Listener, frontend: Frontend) {
+    const bind = frontend.proxy.binds[listener.bindIndex];
+    assert(bind !== undefined, 'a listener belongs to a bind');
+    this.index = index;
+    this.fd = listener.fd;
+    this.frontend = frontend;
+    this.bindIndex = listener.bindIndex;
+    this.acceptProxy = bind.acceptProxy;
+    this.maxconn = bind.maxconn;
+  }
+}
+
+export class Listeners {
+  readonly all: ListenerState[] = [];
+  private readonly thread: ProxyThread;
+
+  constructor(thread: ProxyThread, listeners: readonly Listener[]) {
+    this.thread = thread;
+    for (const listener of listeners) {
+      const frontend = thread.frontends[listener.proxyIndex];
+      assert(frontend !== null && frontend !== undefined, 'a listener belongs to a frontend');
+      this.all.push(new ListenerState(this.all.length, listener, frontend));
+    }
+  }
+
+  /** Starts, or resumes, accepting everywhere. */
+  start(): void {
+    for (const listener of this.all) {
+      listener.paused = false;
+      this.arm(listener);
+    }
+  }
+
+  /** Accepts no more; what was accepted and waits for a place is served still. */
+  pause(): void {
+    for (const listener of this.all) {
+      listener.paused = true;
+      this.disarm(listener);
+    }
+  }
+
+  /** A completion of a listener's accept. */
+  accepted(index: number, result: number, more: boolean): void {
+    const listener = this.all[index]!;
+    if (!more) listener.armed = false;
+    if (result >= 0) {
+      listener.waiting.push(result);
+      this.serveWaiting(listener);
+    } else if (!more && !listener.paused) {
+      // Cancelled because it was full, or out of fds or memory: look again in a moment.
+      listener.retryAtMs = this.thread.clock.nowMs + RETRY_MS;
+    }
+    if (!listener.armed && listener.retryAtMs === 0) this.arm(listener);
+  }
+
+  /** Places came free, or time passed: serve who waits, accept again. Called once a turn; cheap when all is well. */
+  revisit(): void {
+    const nowMs = this.thread.clock.nowMs;
+    for (const listener of this.all) {
+      if (listener.waiting.length > 0) this.serveWaiting(listener);
+      if (listener.armed || listener.paused) continue;
+      if (listener.retryAtMs > nowMs && listener.waiting.length > 0) continue;
+      listener.retryAtMs = 0;
+      this.arm(listener);
+    }
+  }
+
+  /** The soonest moment revisit() has something to do, in ms; 0 for none. */
+  get anyWaiting(): boolean {
+    for (const listener of this.all) if (!listener.armed && !listener.paused) return true;
+    return false;
+  }
+
+  private arm(listener: ListenerState): void {
+    if (listener.armed || listener.paused || listener.waiting.length > 0) return;
+    listener.armed = true;
+    this.thread.engine.acceptArm(listener.fd, (listener.index << OP_BITS) | OP_ACCEPT, 0);
+  }
+
+  private disarm(listener: ListenerState): void {
+    if (!listener.armed) return;
+    this.thread.engine.cancel(listener.fd, (listener.index << OP_BITS) | OP_ACCEPT, 0);
+  }
+
+  private serveWaiting(listener: ListenerState): void {
+    const thread = this.thread;
+    const { load } = thread;
+    const frontend = listener.frontend;
+    while (listener.waiting.length > 0) {
+      if (listener.maxconn > 0 && listener.current >= listener.maxconn) break;
+      if (!this.takePlace(load.process(), thread.globalMaxconn)) break;
+      if (!this.takePlace(frontend.loadRow, frontend.maxconn)) {
+        load.release(load.process());
+        break;
+      }
+      const fd = listener.waiting.shift()!;
+      if (fd >= thread.owners.fdCount) {
+        load.release(load.process());
+        load.release(frontend.loadRow);
+        thread.engine.close(fd);
+        continue;
+      }
+      listener.current++;
+      this.open(listener, fd);
+    }
+    if (listener.waiting.length > 0) this.disarm(listener);
+  }
+
+  private takePlace(row: number, max: number): boolean {
+    const { load, threadIndex } = this.thread;
+    if (load.tryAcquire(row, max)) return true;
+    load.startWaiting(row, threadIndex);
+    if (!load.tryAcquire(row, max)) return false;
+    load.stopWaiting(row, threadIndex);
+    return true;
+  }
+
+  private open(listener: ListenerState, fd: number): void {
+    const thread = this.thread;
+    const frontend = listener.frontend;
+    const front = thread.openConnection(fd, SIDE_FRONT);
+    front.frontend = frontend;
+    front.bindIndex = listener.bindIndex;
+    front.listener = listener;
+    front.sinceWallMs = thread.wallClock.nowMs;
+    const cells = thread.counters.cells;
+    cells[frontend.counterAt + counters.CONNECTIONS]! += 1;
+    cells[frontend.counterAt + counters.SESSIONS]! += 1;
+    thread.counters.countRate(frontend.counterRow, counters.SESSION_RATE, thread.clock.nowMs);
+    if (frontend.needsSource) readSource(front);
+    if (frontend.needsTarget) readTarget(front);
+    if (listener.acceptProxy) {
+      front.phase = FRONT_PROXY_HEADER;
+      thread.setDeadline(front, thread.after(frontend.proxy.timeouts.client));
+      thread.recvStart(front);
+    } else beginSession(thread, front);
+  }
+}
+
+/** The connection itself is settled (addresses known): HTTP waits for a head, TCP looks for its server. */
+export function beginSession(thread: ProxyThread, front: Connection): void {
+  const frontend = front.frontend!;
+  const timeouts = frontend.proxy.timeouts;
+  if (frontend.proxy.mode === 'http') {
+    front.phase = FRONT_HEAD;
+    thread.setDeadline(front, thread.after(timeouts.httpRequest || timeouts.client));
+    thread.recvStart(front);
+    if (front.inFirst >= 0) thread.fronts.push(front);
+    return;
+  }
+  const stream = thread.takeStream();
+  stream.reset(front, frontend, false);
+  front.stream = stream;
+  front.phase = FRONT_STREAM;
+  stream.request.done = false;
+  stream.closeFront = true;
+  stream.closeBack = true;
+  stream.startedMs = front.sinceMs;
+  const log = stream.log;
+  log.reset();
+  log.frontendIndex = frontend.proxy.index;
+  log.backendIndex = frontend.proxy.index;
+  log.acceptDateMs = front.sinceWallMs;
+  if (frontend.logger.active) {
+    fillAddresses(thread, front, log);
+    frontend.logger.accepted(log);
+  }
+  const backend = frontend.defaultBackend;
+  stream.backend = backend;
+  if (backend === null) {
+    closeSilently(thread, stream, 'S', 'C');
+    return;
+  }
+  thread.load.acquire(backend.loadRow);
+  thread.counters.cells[backend.counterAt + counters.SESSIONS]! += 1;
+  log.backendIndex = backend.proxy.index;
+  stream.retriesLeft = backend.proxy.retries;
+  thread.recvStart(front);
+  assignServer(thread, stream);
+}

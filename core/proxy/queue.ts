@@ -1,0 +1,123 @@
+// Places on servers, and the streams that wait for one (manual §5.2 "maxconn", "maxqueue"; §4.2 "timeout queue").
+//
+// A place is taken in the shared load table, so `maxconn` holds over all threads; the streams that wait are in
+// lists of this thread. Giving a place back serves this thread's oldest waiter first, else wakes another thread
+// that said it waits (the order that loses no wake-up is described in core/shared/server-load.ts).
+
+import { AVOID_NONE } from '../balance/contract.ts';
+import { assert } from '../base/assert.ts';
+import type { Backend, ServerLink } from './runtime.ts';
+import { PHASE_QUEUE, type Stream } from './stream.ts';
+import type { ProxyThread } from './thread.ts';
+
+/** Takes a place on the server for the stream; false when it is full. */
+export function acquirePlace(thread: ProxyThread, stream: Stream, server: ServerLink): boolean {
+  if (!thread.load.tryAcquire(server.loadRow, server.balancer.maxconn(server.position))) return false;
+  holdPlace(stream, server);
+  return true;
+}
+
+function holdPlace(stream: Stream, server: ServerLink): void {
+  assert(stream.server === null, 'a stream holds one place at a time');
+  stream.server = server;
+  server.balancer.taken(server.position);
+}
+
+/** Gives the stream's place back and serves whoever waits for it. */
+export function releasePlace(thread: ProxyThread, stream: Stream): void {
+  const server = stream.server;
+  if (server === null) return;
+  stream.server = null;
+  thread.load.release(server.loadRow);
+  server.balancer.dropped(server.position);
+  if (server.model.maxconn !== 0) servePlace(thread, server);
+}
+
+/** Puts the stream at the end of the server's own queue, or of the backend's when `server` is null. */
+export function joinQueue(thread: ProxyThread, stream: Stream, backend: Backend, server: ServerLink | null): void {
+  stream.phase = PHASE_QUEUE;
+  stream.queuedOn = server;
+  const queue = server ?? backend;
+  stream.queueNext = null;
+  stream.queuePrevious = queue.waitingLast;
+  if (queue.waitingLast === null) queue.waitingFirst = stream;
+  else queue.waitingLast.queueNext = stream;
+  queue.waitingLast = stream;
+  queue.waitingCount++;
+  thread.load.enqueue(queue.loadRow);
+  thread.load.startWaiting(queue.loadRow, thread.threadIndex);
+}
+
+/** Takes the stream out of its queue: it was granted a place, gave up, or its client went away. */
+export function leaveQueue(thread: ProxyThread, stream: Stream): void {
+  assert(stream.phase === PHASE_QUEUE && stream.backend !== null, 'only a waiting stream can leave a queue');
+  const queue = stream.queuedOn ?? stream.backend;
+  const previous = stream.queuePrevious;
+  const next = stream.queueNext;
+  if (previous === null) queue.waitingFirst = next;
+  else previous.queueNext = next;
+  if (next === null) queue.waitingLast = previous;
+  else next.queuePrevious = previous;
+  stream.queuePrevious = null;
+  stream.queueNext = null;
+  stream.queuedOn = null;
+  queue.waitingCount--;
+  thread.load.dequeue(queue.loadRow);
+  if (queue.waitingCount === 0) thread.load.stopWaiting(queue.loadRow, thread.threadIndex);
+}
+
+// A place on the server may be free: the older of the two queues' first streams gets it.
+function servePlace(thread: ProxyThread, server: ServerLink): void {
+  const own = server.waitingFirst;
+  const shared = server.backend.waitingFirst;
+  let stream = own ?? shared;
+  if (own !== null && shared !== null && shared.startedMs < own.startedMs) stream = shared;
+  if (stream !== null && server.balancer.usable(server.position) && acquirePlace(thread, stream, server)) {
+    grant(thread, stream);
+    return;
+  }
+  wakeWaiter(thread, server.loadRow);
+  wakeWaiter(thread, server.backend.loadRow);
+}
+
+function wakeWaiter(thread: ProxyThread, row: number): void {
+  const waiter = thread.load.nextWaiter(row, thread.threadIndex);
+  if (waiter >= 0 && waiter !== thread.threadIndex) thread.wakeBoard.wake(waiter);
+}
+
+function grant(thread: ProxyThread, stream: Stream): void {
+  leaveQueue(thread, stream);
+  stream.granted = true;
+  thread.granted.push(stream);
+}
+
+/** Another thread gave places back, or servers changed: serves what now can be served. */
+export function serveQueues(thread: ProxyThread): void {
+  for (const backend of thread.backends) {
+    if (backend === null) continue;
+    for (const server of backend.servers) {
+      while (server.waitingFirst !== null && thread.words.usable(server.index)) {
+        const stream: Stream = server.waitingFirst;
+        if (!acquirePlace(thread, stream, server)) break;
+        grant(thread, stream);
+      }
+    }
+    while (backend.waitingFirst !== null && backend.balancer !== null) {
+      const stream: Stream = backend.waitingFirst;
+      const position = backend.balancer.pick(stream.hash, AVOID_NONE);
+      if (position < 0 || !acquirePlace(thread, stream, backend.servers[position]!)) break;
+      grant(thread, stream);
+    }
+    // Two releasers may have woken this one thread: whoever still waits elsewhere is told if places are left.
+    for (const server of backend.servers) {
+      if (server.model.maxconn === 0 || !server.balancer.hasRoom(server.position)) continue;
+      wakeWaiter(thread, server.loadRow);
+      wakeWaiter(thread, backend.loadRow);
+    }
+  }
+}
+
+/** How many wait before a new one would be served: the log's srv_queue and backend_queue. */
+export function queueLength(thread: ProxyThread, row: number): number {
+  return thread.load.queued(row);
+}

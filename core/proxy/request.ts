@@ -1,0 +1,393 @@
+// The client's side of an HTTP stream: from the first byte of a head to the last byte of its body.
+//
+// frontBytes and frontEnd are what dispatch calls; they gather a head, start the stream (log, backend, rewritten
+// head) and afterwards pass the body on as fast as the server takes it.
+
+import { assert } from '../base/assert.ts';
+import { parseRequestHead } from '../http/h1/parse.ts';
+import { HEAD_OK, HEAD_PARTIAL, statusOfVerdict } from '../http/h1/verdict.ts';
+import {
+  CONNECTION_CLOSE,
+  CONNECTION_KEEP_ALIVE,
+  CONNECTION_NONE,
+  WRITE_FULL,
+  writeRequestHead,
+} from '../http/h1/write.ts';
+import {
+  HEAD_CHUNKED,
+  HEAD_CLOSE,
+  HEAD_HTTP_10,
+  HEAD_KEEP_ALIVE,
+  HEAD_LENGTH,
+  HEAD_MUST_CLOSE,
+  HEAD_TUNNEL,
+  type Head,
+} from '../http/message.ts';
+import { NO_BUFFER } from '../io/engine.ts';
+import * as counters from '../shared/counters.ts';
+import { assignServer } from './assign.ts';
+import { BODY_BAD, placeHead, ready, sendBody, takeBody } from './body.ts';
+import { type Connection, FRONT_STREAM } from './connection.ts';
+import { fillAddresses } from './endpoints.ts';
+import { abortStream, closeFront, finishIfDone, setTermination } from './finish.ts';
+import { addForwarded } from './forwarded.ts';
+import { gather, holdRest, takeGathered } from './gather.ts';
+import { phaseLetter, replyMonitor, replyStatus, sendText } from './reply.ts';
+import { NO_SEGMENT } from './segments.ts';
+import {
+  BODY_CHUNKED,
+  BODY_LENGTH,
+  BODY_NONE,
+  PHASE_CONNECT,
+  PHASE_QUEUE,
+  PHASE_REPLY,
+  PHASE_RESPONSE,
+  PHASE_TUNNEL,
+  type Stream,
+} from './stream.ts';
+import { OUT_BYTES_HIGH, type ProxyThread, SCRATCH_BYTES } from './thread.ts';
+
+/** Bytes of the next request head: gathers them and starts the stream when the head is whole. */
+export function headBytes(
+  thread: ProxyThread,
+  front: Connection,
+  bufferId: number,
+  offset: number,
+  length: number,
+): void {
+  gather(thread, front, bufferId, offset, length);
+  if (front.headSinceMs === 0) front.headSinceMs = thread.clock.nowMs;
+  const head = front.head ?? thread.takeHead();
+  front.head = head;
+  const verdict = parseRequestHead(thread.bytes, front.headStart, front.headEnd, head, thread.headLimits);
+  if (verdict === HEAD_OK) {
+    front.head = null;
+    startStream(thread, front, head);
+    thread.freeHead(head);
+    return;
+  }
+  if (verdict !== HEAD_PARTIAL) {
+    refuseHead(thread, front, statusOfVerdict(verdict), 'P', 'R');
+    return;
+  }
+  // A first request has had its time since the connection was accepted; later ones have it from their first byte.
+  const timeouts = front.frontend!.proxy.timeouts;
+  if (front.requestCount > 0) thread.setDeadline(front, headDeadline(front.headSinceMs, timeouts));
+  thread.recvStart(front);
+}
+
+function headDeadline(sinceMs: number, timeouts: { httpRequest: number; client: number }): number {
+  const durationMs = timeouts.httpRequest || timeouts.client;
+  return durationMs === 0 ? 0 : sinceMs + durationMs;
+}
+
+/**
+ * Answers a request that never became a stream (unreadable, too slow, cut) and closes. `text` false: says nothing.
+ */
+export function refuseHead(
+  thread: ProxyThread,
+  front: Connection,
+  status: number,
+  cause: string,
+  phase: string,
+  text = true,
+): void {
+  const stream = openStream(thread, front);
+  const frontend = stream.frontend!;
+  thread.counters.cells[frontend.counterAt + counters.FAILED_REQUESTS]! += 1;
+  stream.log.bytesUploaded = front.headBuffer === NO_BUFFER ? 0 : front.headEnd - front.headStart;
+  stream.log.markIdle = -1;
+  stream.log.status = status;
+  thread.dropInput(front);
+  stream.phase = PHASE_REPLY;
+  stream.closeFront = true;
+  stream.responseStarted = true;
+  stream.responseClosed = true;
+  setTermination(stream, cause, phase);
+  if (text) {
+    const reply = frontend.replies.early(status);
+    sendText(thread, front, reply.bytes, reply.bytes.length);
+  }
+  finishIfDone(thread, stream);
+}
+
+// A stream for what this client sends next, with its log record begun.
+function openStream(thread: ProxyThread, front: Connection): Stream {
+  const frontend = front.frontend;
+  assert(frontend !== null && front.stream === null, 'a client connection carries one stream at a time');
+  const stream = thread.takeStream();
+  stream.reset(front, frontend, true);
+  front.stream = stream;
+  front.phase = FRONT_STREAM;
+  stream.notFirst = front.requestCount > 0;
+  stream.startedMs = front.sinceMs;
+  const log = stream.log;
+  log.reset();
+  log.frontendIndex = frontend.proxy.index;
+  log.backendIndex = frontend.proxy.index;
+  log.acceptDateMs = front.sinceWallMs;
+  if (frontend.logger.active) fillAddresses(thread, front, log);
+  return stream;
+}
+
+function startStream(thread: ProxyThread, front: Connection, head: Head): void {
+  const stream = openStream(thread, front);
+  const frontend = stream.frontend!;
+  const nowMs = thread.clock.nowMs;
+  const log = stream.log;
+  const cells = thread.counters.cells;
+  cells[frontend.counterAt + counters.REQUESTS]! += 1;
+  log.markIdle = front.headSinceMs - front.sinceMs;
+  log.markRequest = nowMs - front.sinceMs;
+  log.bytesUploaded = front.headEnd - front.headStart;
+  if (frontend.logger.needsRequestLine) {
+    log.captureRequestLine(thread.bytes, head.startOffset, head.startLineEnd - head.startOffset);
+  }
+  stream.method = head.method;
+  stream.requestFlags = head.flags;
+  const flags = head.flags;
+  if ((flags & HEAD_CHUNKED) !== 0) stream.request.reset(BODY_CHUNKED, 0);
+  else if ((flags & HEAD_LENGTH) !== 0) stream.request.reset(BODY_LENGTH, head.contentLength);
+  else stream.request.reset(BODY_NONE, 0);
+  stream.closeFront =
+    frontend.proxy.connectionMode === 'CLO' ||
+    (flags & (HEAD_CLOSE | HEAD_MUST_CLOSE)) !== 0 ||
+    (flags & (HEAD_HTTP_10 | HEAD_KEEP_ALIVE)) === HEAD_HTTP_10;
+  if (frontend.monitorUri !== null && sameText(thread.bytes, head, frontend.monitorUri)) {
+    keepRest(thread, front, head.endOffset);
+    replyMonitor(thread, stream);
+    return;
+  }
+  const backend = frontend.defaultBackend;
+  stream.backend = backend;
+  if (backend === null) {
+    keepRest(thread, front, head.endOffset);
+    replyStatus(thread, stream, 503, 'S', 'C');
+    return;
+  }
+  thread.load.acquire(backend.loadRow);
+  cells[backend.counterAt + counters.SESSIONS]! += 1;
+  log.backendIndex = backend.proxy.index;
+  stream.retriesLeft = backend.proxy.retries;
+  const frontMode = frontend.proxy.connectionMode;
+  const backMode = backend.proxy.connectionMode;
+  stream.closeBack = frontMode === 'SCL' || backMode === 'SCL' || backMode === 'CLO';
+  addForwarded(thread, front, frontend, backend, head);
+  if (!prepareRequest(thread, stream, front, head)) {
+    replyStatus(thread, stream, 500, 'P', 'R');
+    return;
+  }
+  assignServer(thread, stream);
+}
+
+// Writes the head as the server will see it and puts it in front of the body bytes that came with it; what
+// belongs to later messages, or needs the body's own framing, is held. False: it does not fit, or no slot is free.
+function prepareRequest(thread: ProxyThread, stream: Stream, front: Connection, head: Head): boolean {
+  const scratch = thread.scratchOffset;
+  const http10 = (head.flags & HEAD_HTTP_10) !== 0;
+  const pretend = stream.backend!.proxy.pretendKeepAlive;
+  let connection = CONNECTION_NONE;
+  if (stream.closeBack && !pretend) connection = CONNECTION_CLOSE;
+  else if (http10) connection = CONNECTION_KEEP_ALIVE;
+  const written = writeRequestHead(head, thread.bytes, scratch, scratch + SCRATCH_BYTES, http10, connection);
+  if (written === WRITE_FULL) return false;
+  const bodyOffset = head.endOffset;
+  const end = front.headEnd;
+  const bufferId = takeGathered(front);
+  stream.requestBuffer = bufferId;
+  let rest = bodyOffset;
+  ready.start = bodyOffset;
+  ready.end = bodyOffset;
+  if (stream.request.mode === BODY_LENGTH) rest = takeBody(thread, stream.request, bodyOffset, end);
+  // Received more than was read: hold it before the head is written over its neighbourhood.
+  if (rest < end && !holdRest(thread, front, rest, end)) return false;
+  if (!placeHead(thread, bufferId, written - scratch)) return false;
+  stream.requestOffset = ready.start;
+  stream.requestLength = ready.end - ready.start;
+  return true;
+}
+
+// The gathered slot is not forwarded: what follows the head in it is held, the slot goes home.
+function keepRest(thread: ProxyThread, front: Connection, offset: number): void {
+  const end = front.headEnd;
+  const bufferId = takeGathered(front);
+  if (offset === end) {
+    thread.buffers.release(bufferId);
+    return;
+  }
+  const segment = thread.segments.make(bufferId, offset, end - offset);
+  thread.segments.link(segment, front.inFirst);
+  front.inFirst = segment;
+  if (front.inLast === NO_SEGMENT) front.inLast = segment;
+  front.inBytes += end - offset;
+}
+
+function sameText(bytes: Uint8Array, head: Head, text: { offset: number; length: number }): boolean {
+  if (head.uriLength !== text.length) return false;
+  for (let index = 0; index < text.length; index++) {
+    if (bytes[head.uriOffset + index] !== bytes[text.offset + index]) return false;
+  }
+  return true;
+}
+
+/** Bytes from a client whose stream is running: its body, or the next request. */
+export function requestBytes(
+  thread: ProxyThread,
+  stream: Stream,
+  bufferId: number,
+  offset: number,
+  length: number,
+): void {
+  const front = stream.front!;
+  const phase = stream.phase;
+  if (stream.request.done || phase === PHASE_QUEUE || phase === PHASE_CONNECT || front.inFirst !== NO_SEGMENT) {
+    thread.hold(front, bufferId, offset, length);
+    return;
+  }
+  forwardRequest(thread, stream, bufferId, offset, length);
+}
+
+/** Passes on what was held while the stream could not take it. */
+export function requestHeld(thread: ProxyThread, stream: Stream): void {
+  const front = stream.front!;
+  while (front.stream === stream && front.inFirst !== NO_SEGMENT && !stream.request.done) {
+    if (stream.phase === PHASE_QUEUE || stream.phase === PHASE_CONNECT) return;
+    if (stream.back !== null && stream.back.outBytes > OUT_BYTES_HIGH) return;
+    const segment = thread.takeHeld(front);
+    const bufferId = thread.segments.bufferOf(segment);
+    const offset = thread.segments.offsetOf(segment);
+    const length = thread.segments.lengthOf(segment);
+    thread.segments.forget(segment);
+    forwardRequest(thread, stream, bufferId, offset, length);
+  }
+  if (front.stream === stream && !stream.request.done) {
+    if (front.endSeen && front.inFirst === NO_SEGMENT) requestCut(thread, stream);
+    else thread.recvStart(front);
+  }
+}
+
+function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, offset: number, length: number): void {
+  const front = stream.front!;
+  const body = stream.request;
+  stream.log.bytesUploaded += length;
+  let slot = bufferId;
+  let from = offset;
+  let end = offset + length;
+  if (front.headBuffer !== NO_BUFFER) {
+    gather(thread, front, bufferId, offset, length);
+    from = front.headStart;
+    end = front.headEnd;
+    slot = takeGathered(front);
+  }
+  const consumed = takeBody(thread, body, from, end);
+  if (consumed === BODY_BAD) {
+    thread.buffers.release(slot);
+    stream.closeFront = true;
+    body.done = true;
+    replyStatus(thread, stream, 400, 'P', phaseLetter(stream));
+    return;
+  }
+  if (consumed < end && !holdRest(thread, front, consumed, end)) {
+    thread.buffers.release(slot);
+    replyStatus(thread, stream, 500, 'R', phaseLetter(stream));
+    return;
+  }
+  const back = stream.back;
+  if (back === null || stream.phase === PHASE_REPLY) {
+    thread.buffers.release(slot); // drained: nobody wants it any more
+    if (body.done) finishIfDone(thread, stream);
+    else thread.setDeadline(front, thread.after(stream.frontend!.proxy.timeouts.client));
+    return;
+  }
+  // An unfinished block of trailers waits, gathered, for the rest of it.
+  if (consumed < end && !body.done) gatherHeld(thread, front);
+  if (!sendBody(thread, body, back, slot)) {
+    replyStatus(thread, stream, 500, 'R', phaseLetter(stream));
+    return;
+  }
+  const timeouts = stream.frontend!.proxy.timeouts;
+  thread.setDeadline(front, body.done ? 0 : thread.after(timeouts.client));
+  thread.setDeadline(back, thread.after(stream.backend!.proxy.timeouts.server));
+  if (back.outBytes > OUT_BYTES_HIGH) thread.recvStop(front);
+  if (body.done && stream.responseClosed) finishIfDone(thread, stream);
+}
+
+function gatherHeld(thread: ProxyThread, front: Connection): void {
+  const segment = thread.takeHeld(front);
+  front.headBuffer = thread.segments.bufferOf(segment);
+  front.headStart = thread.segments.offsetOf(segment);
+  front.headEnd = front.headStart + thread.segments.lengthOf(segment);
+  thread.segments.forget(segment);
+}
+
+/** The client sent FIN while its stream runs. */
+export function requestEnd(thread: ProxyThread, stream: Stream): void {
+  const front = stream.front!;
+  if (stream.request.done) {
+    const backend = stream.backend;
+    const aborts = backend !== null ? backend.proxy.abortonclose : true;
+    // Half-closed, but it may well be waiting for its answer: only abortonclose takes it for gone.
+    if (aborts && !stream.responseStarted && stream.phase !== PHASE_TUNNEL) clientGone(thread, stream);
+    return;
+  }
+  if (front.inFirst === NO_SEGMENT) requestCut(thread, stream);
+}
+
+// The body ended before its time.
+function requestCut(thread: ProxyThread, stream: Stream): void {
+  if (stream.phase === PHASE_REPLY) {
+    stream.request.done = true;
+    stream.closeFront = true;
+    finishIfDone(thread, stream);
+    return;
+  }
+  clientGone(thread, stream);
+}
+
+/** The client went away: nothing more is worth doing for it. A half-closed one still gets a 400. */
+export function clientGone(thread: ProxyThread, stream: Stream): void {
+  const front = stream.front!;
+  const letter = phaseLetter(stream);
+  countAbort(thread, stream);
+  stream.closeFront = true;
+  stream.request.done = true;
+  setTermination(stream, 'C', letter);
+  if (stream.responseStarted || front.errno !== 0 || stream.phase !== PHASE_RESPONSE) {
+    if (!stream.responseStarted) stream.log.status = -1;
+    abortStream(thread, stream);
+    return;
+  }
+  replyStatus(thread, stream, 400, 'C', letter);
+}
+
+function countAbort(thread: ProxyThread, stream: Stream): void {
+  const cells = thread.counters.cells;
+  cells[stream.frontend!.counterAt + counters.CLIENT_ABORTS]! += 1;
+  if (stream.backend !== null) cells[stream.backend.counterAt + counters.CLIENT_ABORTS]! += 1;
+  if (stream.server !== null) cells[stream.server.counterAt + counters.CLIENT_ABORTS]! += 1;
+}
+
+/** The client closed between requests, or inside a head. */
+export function headEnd(thread: ProxyThread, front: Connection): void {
+  const partial = front.headBuffer !== NO_BUFFER;
+  if (!partial && front.requestCount > 0) {
+    closeFront(thread, front);
+    return;
+  }
+  const silent = !partial && front.frontend!.proxy.httpIgnoreProbes;
+  if (silent) closeFront(thread, front);
+  else refuseHead(thread, front, 400, 'C', 'R', front.errno === 0);
+}
+
+/** Time is up for a head: 408, unless nothing of a later request came, which is just an idle client. */
+export function headExpired(thread: ProxyThread, front: Connection): void {
+  const partial = front.headBuffer !== NO_BUFFER;
+  const idle = !partial && (front.requestCount > 0 || front.frontend!.proxy.httpIgnoreProbes);
+  if (idle) closeFront(thread, front);
+  else refuseHead(thread, front, 408, 'c', 'R');
+}
+
+/** A CONNECT request's body is whatever the client sends once the tunnel stands. */
+export function asksForTunnel(stream: Stream): boolean {
+  return (stream.requestFlags & HEAD_TUNNEL) !== 0;
+}

@@ -1,0 +1,301 @@
+// The server's side of an HTTP stream: from the first byte of a response head to the last byte of its body.
+
+import { parseResponseHead } from '../http/h1/parse.ts';
+import { HEAD_OK, HEAD_PARTIAL } from '../http/h1/verdict.ts';
+import {
+  CONNECTION_CLOSE,
+  CONNECTION_KEEP_ALIVE,
+  CONNECTION_NONE,
+  WRITE_FULL,
+  writeResponseHead,
+} from '../http/h1/write.ts';
+import {
+  HEAD_CHUNKED,
+  HEAD_CLOSE,
+  HEAD_CLOSE_DELIMITED,
+  HEAD_HTTP_10,
+  HEAD_KEEP_ALIVE,
+  HEAD_LENGTH,
+  HEAD_MUST_CLOSE,
+  HEAD_TUNNEL,
+  HEADER_TRANSFER_ENCODING,
+  type Head,
+} from '../http/message.ts';
+import { NO_BUFFER } from '../io/engine.ts';
+import * as counters from '../shared/counters.ts';
+import { BODY_BAD, ready, sendHeadAlone, sendWithHead, takeBody } from './body.ts';
+import type { Connection } from './connection.ts';
+import { abortStream, finishIfDone, setTermination } from './finish.ts';
+import { gather, holdRest, takeGathered } from './gather.ts';
+import { closeSilently, replyStatus } from './reply.ts';
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, PHASE_BODY, PHASE_RESPONSE, type Stream } from './stream.ts';
+import { OUT_BYTES_HIGH, type ProxyThread, SCRATCH_BYTES } from './thread.ts';
+import { startTunnel } from './tunnel.ts';
+
+/** Bytes from the server while the head is awaited. */
+export function responseBytes(
+  thread: ProxyThread,
+  stream: Stream,
+  bufferId: number,
+  offset: number,
+  length: number,
+): void {
+  const back = stream.back!;
+  stream.log.bytesRead += length;
+  gather(thread, back, bufferId, offset, length);
+  while (stream.phase === PHASE_RESPONSE && back.headBuffer !== NO_BUFFER) {
+    const head = back.head ?? thread.takeHead();
+    back.head = head;
+    const verdict = parseResponseHead(
+      thread.bytes,
+      back.headStart,
+      back.headEnd,
+      head,
+      stream.method,
+      thread.headLimits,
+    );
+    if (verdict === HEAD_PARTIAL) return;
+    back.head = null;
+    if (verdict !== HEAD_OK) {
+      thread.freeHead(head);
+      countBadResponse(thread, stream);
+      replyStatus(thread, stream, 502, 'P', 'H');
+      return;
+    }
+    const interim = head.status < 200 && (head.flags & HEAD_TUNNEL) === 0;
+    if (interim) passInterim(thread, stream, back, head);
+    else startResponse(thread, stream, back, head);
+    thread.freeHead(head);
+  }
+}
+
+// 100 Continue, 103 Early Hints: told to a client that knows them, and the real head is still to come.
+function passInterim(thread: ProxyThread, stream: Stream, back: Connection, head: Head): void {
+  const scratch = thread.scratchOffset;
+  if ((stream.requestFlags & HEAD_HTTP_10) === 0) {
+    const end = writeResponseHead(head, thread.bytes, scratch, scratch + SCRATCH_BYTES, CONNECTION_NONE);
+    if (end === WRITE_FULL || !sendHeadAlone(thread, stream.front!, end - scratch)) {
+      replyStatus(thread, stream, 500, 'P', 'H');
+      return;
+    }
+  }
+  if (head.endOffset < back.headEnd) back.headStart = head.endOffset;
+  else thread.buffers.release(takeGathered(back));
+}
+
+function startResponse(thread: ProxyThread, stream: Stream, back: Connection, head: Head): void {
+  const flags = head.flags;
+  const log = stream.log;
+  log.markData = thread.clock.nowMs - stream.startedMs;
+  log.status = head.status;
+  if ((flags & (HEAD_CLOSE | HEAD_CLOSE_DELIMITED | HEAD_MUST_CLOSE)) !== 0) stream.closeBack = true;
+  if ((flags & HEAD_TUNNEL) !== 0) {
+    startUpgrade(thread, stream, back, head);
+    return;
+  }
+  const clientIs10 = (stream.requestFlags & HEAD_HTTP_10) !== 0;
+  const body = stream.response;
+  if ((flags & HEAD_CHUNKED) !== 0) {
+    body.reset(BODY_CHUNKED, 0);
+    if (clientIs10) {
+      // 1.0 knows no chunks: the plain payload, ended by the connection's end.
+      body.chunkedOut = false;
+      stream.closeFront = true;
+      head.removeAll(HEADER_TRANSFER_ENCODING);
+    }
+  } else if ((flags & HEAD_LENGTH) !== 0) body.reset(BODY_LENGTH, head.contentLength);
+  else if ((flags & HEAD_CLOSE_DELIMITED) !== 0) {
+    body.reset(BODY_CLOSE, 0);
+    stream.closeFront = true;
+  } else body.reset(BODY_NONE, 0);
+  if (thread.stopping) stream.closeFront = true;
+  const scratch = thread.scratchOffset;
+  const written = writeResponseHead(head, thread.bytes, scratch, scratch + SCRATCH_BYTES, frontConnection(stream));
+  if (written === WRITE_FULL) {
+    replyStatus(thread, stream, 500, 'P', 'H');
+    return;
+  }
+  stream.phase = PHASE_BODY;
+  stream.responseStarted = true;
+  if (stream.frontend!.proxy.logasap) stream.frontend!.logger.responded(log);
+  const end = back.headEnd;
+  const bufferId = takeGathered(back);
+  passBody(thread, stream, bufferId, head.endOffset, end, written - scratch);
+}
+
+function frontConnection(stream: Stream): number {
+  if (stream.closeFront) return CONNECTION_CLOSE;
+  const keepAlive10 = (stream.requestFlags & (HEAD_HTTP_10 | HEAD_KEEP_ALIVE)) === (HEAD_HTTP_10 | HEAD_KEEP_ALIVE);
+  return keepAlive10 ? CONNECTION_KEEP_ALIVE : CONNECTION_NONE;
+}
+
+// 101, or 2xx to CONNECT: the head goes out as it is, then bytes flow blindly.
+function startUpgrade(thread: ProxyThread, stream: Stream, back: Connection, head: Head): void {
+  const scratch = thread.scratchOffset;
+  const written = writeResponseHead(head, thread.bytes, scratch, scratch + SCRATCH_BYTES, CONNECTION_NONE);
+  if (written === WRITE_FULL) {
+    replyStatus(thread, stream, 500, 'P', 'H');
+    return;
+  }
+  stream.responseStarted = true;
+  const end = back.headEnd;
+  const bufferId = takeGathered(back);
+  ready.start = head.endOffset;
+  ready.end = end;
+  stream.response.reset(BODY_CLOSE, 0);
+  if (!sendWithHead(thread, stream.response, stream.front!, bufferId, written - scratch)) {
+    abortStream(thread, stream);
+    return;
+  }
+  startTunnel(thread, stream);
+}
+
+/** Bytes from the server while the body flows. */
+export function bodyBytes(thread: ProxyThread, stream: Stream, bufferId: number, offset: number, length: number): void {
+  const back = stream.back!;
+  stream.log.bytesRead += length;
+  let slot = bufferId;
+  let from = offset;
+  let end = offset + length;
+  if (back.headBuffer !== NO_BUFFER) {
+    gather(thread, back, bufferId, offset, length);
+    from = back.headStart;
+    end = back.headEnd;
+    slot = takeGathered(back);
+  }
+  passBody(thread, stream, slot, from, end, 0);
+}
+
+function passBody(
+  thread: ProxyThread,
+  stream: Stream,
+  bufferId: number,
+  offset: number,
+  end: number,
+  headLength: number,
+): void {
+  const front = stream.front!;
+  const back = stream.back!;
+  const body = stream.response;
+  const consumed = takeBody(thread, body, offset, end);
+  if (consumed === BODY_BAD) {
+    thread.buffers.release(bufferId);
+    badBody(thread, stream, headLength);
+    return;
+  }
+  if (consumed < end) {
+    if (body.done) {
+      // More than was announced: what follows cannot be trusted, nor can the connection.
+      stream.closeBack = true;
+    } else if (!keepTrailers(thread, back, consumed, end)) {
+      thread.buffers.release(bufferId);
+      abortStream(thread, stream);
+      return;
+    }
+  }
+  if (!sendWithHead(thread, body, front, bufferId, headLength)) {
+    setTermination(stream, 'R', 'D');
+    abortStream(thread, stream);
+    return;
+  }
+  const timeouts = stream.frontend!.proxy.timeouts;
+  thread.setDeadline(front, thread.after(timeouts.client));
+  if (body.done) {
+    responseDone(thread, stream);
+    return;
+  }
+  thread.setDeadline(back, thread.after(stream.backend!.proxy.timeouts.server));
+  if (front.outBytes > OUT_BYTES_HIGH) thread.recvStop(back);
+}
+
+// An unfinished block of trailers stays, gathered, until the rest of it comes.
+function keepTrailers(thread: ProxyThread, back: Connection, from: number, end: number): boolean {
+  if (!holdRest(thread, back, from, end)) return false;
+  const segment = thread.takeHeld(back);
+  back.headBuffer = thread.segments.bufferOf(segment);
+  back.headStart = thread.segments.offsetOf(segment);
+  back.headEnd = back.headStart + thread.segments.lengthOf(segment);
+  thread.segments.forget(segment);
+  return true;
+}
+
+function badBody(thread: ProxyThread, stream: Stream, headLength: number): void {
+  countBadResponse(thread, stream);
+  if (headLength > 0) {
+    // The bad chunk came with the head, of which nothing was sent yet.
+    stream.responseStarted = false;
+    replyStatus(thread, stream, 502, 'P', 'H');
+    return;
+  }
+  setTermination(stream, 'P', 'D');
+  cutResponse(thread, stream);
+}
+
+function countBadResponse(thread: ProxyThread, stream: Stream): void {
+  thread.counters.cells[stream.backend!.counterAt + counters.FAILED_RESPONSES]! += 1;
+  if (stream.server !== null) thread.counters.cells[stream.server.counterAt + counters.FAILED_RESPONSES]! += 1;
+}
+
+/** The response is whole. The server's connection is free as soon as it has the whole request too. */
+export function responseDone(thread: ProxyThread, stream: Stream): void {
+  stream.responseClosed = true;
+  const back = stream.back;
+  if (back?.endSeen && !stream.request.done) {
+    // Nobody is left to take the rest of the request.
+    stream.request.done = true;
+    stream.closeFront = true;
+  }
+  finishIfDone(thread, stream);
+}
+
+/** The server sent FIN. */
+export function responseEnd(thread: ProxyThread, stream: Stream): void {
+  if (stream.phase === PHASE_RESPONSE) {
+    serverFailed(thread, stream);
+    return;
+  }
+  const body = stream.response;
+  if (body.done) return;
+  if (body.mode === BODY_CLOSE) {
+    body.done = true;
+    responseDone(thread, stream);
+    return;
+  }
+  countServerAbort(thread, stream);
+  setTermination(stream, 'S', 'D');
+  cutResponse(thread, stream);
+}
+
+/** The server closed or reset before it answered. */
+export function serverFailed(thread: ProxyThread, stream: Stream): void {
+  const back = stream.back!;
+  const silent = back.headBuffer === NO_BUFFER;
+  if (stream.reusedBack && silent && !stream.responseStarted) {
+    // It most likely timed out just as we sent: the client is to retry, so it gets nothing but a close.
+    stream.log.logged = true;
+    stream.log.status = 0;
+    closeSilently(thread, stream, 'S', 'H');
+    return;
+  }
+  countBadResponse(thread, stream);
+  replyStatus(thread, stream, 502, 'S', 'H');
+}
+
+function countServerAbort(thread: ProxyThread, stream: Stream): void {
+  const cells = thread.counters.cells;
+  cells[stream.frontend!.counterAt + counters.SERVER_ABORTS]! += 1;
+  cells[stream.backend!.counterAt + counters.SERVER_ABORTS]! += 1;
+  if (stream.server !== null) cells[stream.server.counterAt + counters.SERVER_ABORTS]! += 1;
+}
+
+/** The response cannot be completed: the client gets what is on its way, then the close that tells it so. */
+export function cutResponse(thread: ProxyThread, stream: Stream): void {
+  stream.closeFront = true;
+  stream.closeBack = true;
+  stream.request.done = true;
+  stream.response.done = true;
+  stream.responseClosed = true;
+  const back = stream.back;
+  if (back !== null) back.errno ||= 1;
+  finishIfDone(thread, stream);
+}

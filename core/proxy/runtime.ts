@@ -1,0 +1,202 @@
+// The model linked for one thread: names become object references, addresses become sockaddrs in the arena,
+// header texts become static bytes. Made once at start; the data path only reads it and counts in it.
+
+import type { Balancer } from '../balance/contract.ts';
+import type { Buffers } from '../io/buffers.ts';
+import { AF_INET, AF_INET6, addressWords, encodeAddress } from '../io/net.ts';
+import type { Forwarded, ForwardFor, NetMask, Proxy, Server, Source } from '../model/proxy.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { Connection } from './connection.ts';
+import type { ProxyTlvs } from './proxy-protocol.ts';
+import { Replies } from './reply-texts.ts';
+import type { Stream } from './stream.ts';
+
+/** A byte string in the arena's static part. */
+export interface StaticText {
+  offset: number;
+  length: number;
+}
+
+/** `option forwardfor` / `originalto`, ready to write: the header's name, and the net it is not written for. */
+export interface ForwardHeader {
+  name: StaticText;
+  ifNone: boolean;
+  exceptFamily: number; // AF_INET, AF_INET6, or 0 for none
+  exceptWords: readonly number[]; // the net's address, masked
+  exceptMask: readonly number[];
+}
+
+/** `source`: what an outgoing socket is bound to. A port range is walked by the kernel's own choice of port. */
+export interface SourceBind {
+  sockaddr: Uint8Array;
+  interfaceName: Uint8Array | null; // with its NUL
+}
+
+/** One server of one backend, as this thread sees it. */
+export class ServerLink {
+  readonly model: Server;
+  readonly backend: Backend;
+  readonly balancer: Balancer; // the backend's
+  readonly position: number; // in backend.servers
+  readonly index: number; // cell in the shared tables
+  readonly loadRow: number;
+  readonly counterRow: number;
+  readonly counterAt: number; // this thread's cells of it
+  readonly sockaddrOffset: number;
+  readonly sockaddrLength: number;
+  readonly family: number;
+  readonly source: SourceBind | null;
+  readonly proxyTlvs: ProxyTlvs;
+  readonly portFromClient: boolean; // no port of its own: the client's destination port plus portOffset
+
+  // Idle connections, newest first: LIFO keeps few warm and lets the rest age out.
+  unprovenFirst: Connection | null = null;
+  safeFirst: Connection | null = null;
+  idleCount = 0;
+
+  // Streams waiting for a place on this very server (hash, persistence), oldest first.
+  waitingFirst: Stream | null = null;
+  waitingLast: Stream | null = null;
+  waitingCount = 0;
+
+  constructor(
+    model: Server,
+    backend: Backend,
+    balancer: Balancer,
+    position: number,
+    loadRow: number,
+    counterRow: number,
+    counterAt: number,
+    sockaddr: Uint8Array | null,
+    buffers: Buffers,
+  ) {
+    this.model = model;
+    this.backend = backend;
+    this.balancer = balancer;
+    this.position = position;
+    this.index = model.index;
+    this.loadRow = loadRow;
+    this.counterRow = counterRow;
+    this.counterAt = counterAt;
+    this.sockaddrOffset = sockaddr === null ? -1 : buffers.placeStatic(sockaddr);
+    this.sockaddrLength = sockaddr === null ? 0 : sockaddr.length;
+    this.family = sockaddr === null ? 0 : sockaddr[0]!;
+    this.proxyTlvs = { crc32c: model.proxyV2Options.includes('crc32c'), authority: null, uniqueId: null };
+    const source = model.source ?? backend.proxy.source;
+    this.source = source === null ? null : sourceBind(source);
+    const address = model.address;
+    const inet = address.family === 'inet' || address.family === 'inet6';
+    this.portFromClient = inet && (address.port === 0 || model.portOffset !== 0);
+  }
+}
+
+/** The back side of a backend or listen section. */
+export class Backend {
+  readonly proxy: Proxy;
+  readonly loadRow: number;
+  readonly counterRow: number;
+  readonly counterAt: number; // this thread's cells of it
+  readonly servers: ServerLink[] = [];
+  balancer: Balancer | null = null;
+  readonly forwarded: Forwarded | null;
+  readonly forwardedName: StaticText;
+  readonly replies: Replies;
+  readonly forwardFor: ForwardHeader | null;
+  readonly originalTo: ForwardHeader | null;
+
+  // Streams waiting for any server, oldest first.
+  waitingFirst: Stream | null = null;
+  waitingLast: Stream | null = null;
+  waitingCount = 0;
+
+  constructor(proxy: Proxy, loadRow: number, counterRow: number, counterAt: number, buffers: Buffers) {
+    this.proxy = proxy;
+    this.loadRow = loadRow;
+    this.counterRow = counterRow;
+    this.counterAt = counterAt;
+    this.replies = new Replies(proxy.errorFiles);
+    this.forwardFor = forwardHeader(proxy.forwardFor, buffers);
+    this.originalTo = forwardHeader(proxy.originalTo, buffers);
+    this.forwarded = proxy.forwarded;
+    this.forwardedName = staticText('forwarded', buffers);
+  }
+}
+
+/** The front side of a frontend or listen section. */
+export class Frontend {
+  readonly proxy: Proxy;
+  readonly loadRow: number;
+  readonly counterRow: number;
+  readonly counterAt: number; // this thread's cells of it
+  readonly logger: Logger;
+  readonly replies: Replies;
+  readonly forwardFor: ForwardHeader | null;
+  readonly originalTo: ForwardHeader | null;
+  readonly monitorUri: StaticText | null;
+  readonly maxconn: number; // over all threads
+  defaultBackend: Backend | null = null;
+  needsSource = false; // the client's address is wanted (logs, forwardfor, source hash, PROXY out)
+  needsTarget = false; // the address the client came to is wanted (logs, PROXY out, originalto, port mapping)
+
+  constructor(
+    proxy: Proxy,
+    loadRow: number,
+    counterRow: number,
+    counterAt: number,
+    logger: Logger,
+    maxconn: number,
+    buffers: Buffers,
+  ) {
+    this.proxy = proxy;
+    this.loadRow = loadRow;
+    this.counterRow = counterRow;
+    this.counterAt = counterAt;
+    this.logger = logger;
+    this.maxconn = maxconn;
+    this.replies = new Replies(proxy.errorFiles);
+    this.forwardFor = forwardHeader(proxy.forwardFor, buffers);
+    this.originalTo = forwardHeader(proxy.originalTo, buffers);
+    this.monitorUri = proxy.monitorUri === '' ? null : staticText(proxy.monitorUri, buffers);
+  }
+}
+
+function sourceBind(source: Source): SourceBind {
+  const address = source.address;
+  const name = source.interfaceName;
+  return {
+    sockaddr: encodeAddress(address),
+    interfaceName: name === '' ? null : new TextEncoder().encode(`${name}\0`),
+  };
+}
+
+export function staticText(text: string, buffers: Buffers): StaticText {
+  const bytes = new TextEncoder().encode(text);
+  return { offset: buffers.placeStatic(bytes), length: bytes.length };
+}
+
+function forwardHeader(option: ForwardFor | null, buffers: Buffers): ForwardHeader | null {
+  if (option === null) return null;
+  const except = option.except;
+  return {
+    name: staticText(option.headerName, buffers),
+    ifNone: option.ifNone,
+    exceptFamily: except === null ? 0 : except.family === 'inet' ? AF_INET : AF_INET6,
+    exceptWords: except === null ? [] : netWords(except),
+    exceptMask: except === null ? [] : maskWords(except),
+  };
+}
+
+function maskWords(net: NetMask): number[] {
+  const wordCount = net.family === 'inet' ? 1 : 4;
+  const words: number[] = [];
+  for (let index = 0; index < wordCount; index++) {
+    const bits = Math.max(0, Math.min(32, net.prefix - index * 32));
+    words.push(bits === 0 ? 0 : (-1 << (32 - bits)) | 0);
+  }
+  return words;
+}
+
+function netWords(net: NetMask): number[] {
+  const mask = maskWords(net);
+  return addressWords(net.address).map((word, index) => word & mask[index]!);
+}

@@ -1,0 +1,115 @@
+// Bytes both ways without looking at them: mode tcp, CONNECT, and what follows a 101.
+//
+// Each side's FIN is passed on when everything before it has been sent; the stream ends when both sides closed.
+// `timeout tunnel` replaces client and server timeouts once the connection stands; after a half-close
+// `client-fin`/`server-fin` count (manual §4.2).
+
+import { abortStream, finishIfDone, setTermination } from './finish.ts';
+import { NO_SEGMENT } from './segments.ts';
+import { PHASE_TUNNEL, type Stream } from './stream.ts';
+import { OUT_BYTES_HIGH, type ProxyThread } from './thread.ts';
+
+/** Both connections stand: from now on bytes flow blindly. */
+export function startTunnel(thread: ProxyThread, stream: Stream): void {
+  stream.phase = PHASE_TUNNEL;
+  stream.closeFront = true;
+  stream.closeBack = true;
+  stream.request.done = false;
+  stream.responseStarted = true;
+  stream.response.done = false;
+  thread.recvStart(stream.front!);
+  thread.recvStart(stream.back!);
+  refreshDeadlines(thread, stream);
+  thread.fronts.push(stream.front!);
+}
+
+export function tunnelFromFront(
+  thread: ProxyThread,
+  stream: Stream,
+  bufferId: number,
+  offset: number,
+  length: number,
+): void {
+  const back = stream.back!;
+  stream.log.bytesUploaded += length;
+  thread.send(back, bufferId, offset, length);
+  if (back.outBytes > OUT_BYTES_HIGH) thread.recvStop(stream.front!);
+  refreshDeadlines(thread, stream);
+}
+
+export function tunnelFromBack(
+  thread: ProxyThread,
+  stream: Stream,
+  bufferId: number,
+  offset: number,
+  length: number,
+): void {
+  const front = stream.front!;
+  stream.log.bytesRead += length;
+  thread.send(front, bufferId, offset, length);
+  if (front.outBytes > OUT_BYTES_HIGH) thread.recvStop(stream.back!);
+  refreshDeadlines(thread, stream);
+}
+
+/** Bytes that came from the client before the tunnel stood. */
+export function tunnelHeld(thread: ProxyThread, stream: Stream): void {
+  const front = stream.front!;
+  while (front.inFirst !== NO_SEGMENT && stream.back!.outBytes <= OUT_BYTES_HIGH) {
+    const segment = thread.takeHeld(front);
+    const bufferId = thread.segments.bufferOf(segment);
+    const offset = thread.segments.offsetOf(segment);
+    const length = thread.segments.lengthOf(segment);
+    thread.segments.forget(segment);
+    tunnelFromFront(thread, stream, bufferId, offset, length);
+  }
+  if (front.inFirst !== NO_SEGMENT) return;
+  if (front.endSeen) frontEnded(thread, stream);
+  else thread.recvStart(front);
+}
+
+/** The client sent FIN: the server gets it after the last byte. */
+export function frontEnded(thread: ProxyThread, stream: Stream): void {
+  if (stream.frontEnded || stream.front!.inFirst !== NO_SEGMENT) return;
+  stream.frontEnded = true;
+  thread.shutdownAfterSend(stream.back!);
+  refreshDeadlines(thread, stream);
+  endIfBoth(thread, stream);
+}
+
+/** The server sent FIN: the client gets it after the last byte. */
+export function backEnded(thread: ProxyThread, stream: Stream): void {
+  if (stream.backEnded) return;
+  stream.backEnded = true;
+  thread.shutdownAfterSend(stream.front!);
+  refreshDeadlines(thread, stream);
+  endIfBoth(thread, stream);
+}
+
+/** After each completed send: the last bytes may be out. */
+export function endIfBoth(thread: ProxyThread, stream: Stream): void {
+  if (!stream.frontEnded || !stream.backEnded) return;
+  if (stream.front!.outFirst !== NO_SEGMENT) return;
+  const back = stream.back;
+  if (back !== null && back.outFirst !== NO_SEGMENT && back.errno === 0) return;
+  stream.request.done = true;
+  stream.response.done = true;
+  stream.responseClosed = true;
+  finishIfDone(thread, stream);
+}
+
+/** Nothing moved for too long. */
+export function tunnelExpired(thread: ProxyThread, stream: Stream, ofFront: boolean): void {
+  setTermination(stream, ofFront ? 'c' : 's', 'D');
+  abortStream(thread, stream);
+}
+
+export function refreshDeadlines(thread: ProxyThread, stream: Stream): void {
+  const front = stream.frontend!.proxy.timeouts;
+  const back = stream.backend!.proxy.timeouts;
+  let frontMs = back.tunnel || front.client;
+  let backMs = back.tunnel || back.server;
+  if (stream.backEnded && front.clientFin !== 0) frontMs = front.clientFin;
+  if (stream.frontEnded && back.serverFin !== 0) backMs = back.serverFin;
+  thread.setDeadline(stream.front!, thread.after(frontMs));
+  if (stream.back !== null) thread.setDeadline(stream.back, thread.after(backMs));
+}

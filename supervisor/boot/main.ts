@@ -1,0 +1,86 @@
+// Where weir starts: the command line is read, what only asks is answered, what runs is handed to boot/start.
+//
+// Only light modules are imported here: `-v`, `-c` and a refused command line must not wait for the FFI, the log or
+// the engine. Exit codes are HAProxy's: 0, 1 for errors, 2 for a valid configuration that nothing could run on.
+
+import { release, type as systemType, version as systemVersion } from 'node:os';
+import { type ArgsResult, type CommandLine, parseArgs } from './args.ts';
+import { Messages, writeAll } from './messages.ts';
+import { plainVersionText, usageText, versionText } from './usage.ts';
+
+const messages = new Messages(process.env['WEIR_PROGRAM'] ?? process.argv[1]!);
+await main(parseArgs(process.argv.slice(2)));
+
+async function main(args: ArgsResult): Promise<void> {
+  switch (args.kind) {
+    case 'version':
+      return showVersion(args.form);
+    case 'help':
+      writeAll(1, usageText(messages.programName));
+      return process.exit(0);
+    case 'usage':
+      writeAll(2, version() + usageText(messages.programName));
+      return process.exit(1);
+    case 'memory-help':
+      writeAll(1, 'weir has no memory debugging options: -dM is taken and has no effect.\n');
+      return process.exit(0);
+    case 'refused':
+      messages.alert(args.message);
+      return process.exit(1);
+    case 'condition':
+      return checkCondition(args.condition);
+    case 'run':
+      return run(args.commandLine);
+  }
+}
+
+function version(): string {
+  return versionText({
+    type: systemType(),
+    release: release(),
+    version: systemVersion(),
+    machine: process.arch === 'arm64' ? 'aarch64' : 'x86_64',
+  });
+}
+
+async function showVersion(form: 'short' | 'long' | 'plain' | 'number' | 'branch'): Promise<void> {
+  if (form !== 'short' && form !== 'long') {
+    writeAll(1, plainVersionText(form));
+    process.exit(0);
+  }
+  writeAll(1, version());
+  if (form === 'long') {
+    const { buildReport } = await import('./build-report.ts');
+    writeAll(1, buildReport());
+  }
+  process.exit(0);
+}
+
+async function checkCondition(condition: string): Promise<void> {
+  const { conditionExitCode } = await import('./check.ts');
+  process.exit(conditionExitCode(condition, messages));
+}
+
+async function run(line: CommandLine): Promise<void> {
+  if (line.files.length === 0) {
+    writeAll(2, version() + usageText(messages.programName));
+    process.exit(1);
+  }
+  if (line.keywordClasses !== null) {
+    messages.alert("option '-dK' is not implemented yet: there is no list of keywords to print so far");
+    process.exit(1);
+  }
+  if (line.folder !== '') {
+    try {
+      process.chdir(line.folder);
+    } catch (error) {
+      messages.alert(`Could not change to directory ${line.folder} : ${(error as Error).message}`);
+      process.exit(1);
+    }
+  }
+  const { loadForRun } = await import('./check.ts');
+  const loaded = loadForRun(line, messages);
+  if (typeof loaded === 'number') process.exit(loaded);
+  const { start } = await import('./start.ts');
+  await start(line, loaded, messages, Date.now() - process.uptime() * 1000);
+}

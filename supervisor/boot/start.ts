@@ -1,0 +1,140 @@
+// The start order of a process that serves: limits, sockets, pid file, rights, threads (as HAProxy's main()).
+//
+// What can fail fails before the first connection is accepted, with an ALERT and exit code 1. Old processes named
+// by -sf or -st are told only once our sockets listen, and asked to step aside for a moment if they are in the way.
+
+import { closeSync, openSync } from 'node:fs';
+import type { Model } from '../../core/model/model.ts';
+import type { Listener } from '../../core/model/worker-data.ts';
+import { dup2 } from '../../core/sys/libc.ts';
+import { readCodeImage } from '../fleet/code-image.ts';
+import { createSharedTables } from '../fleet/shared-tables.ts';
+import type { CommandLine } from './args.ts';
+import { isDaemonChild, launchDaemon, reportReady } from './daemon.ts';
+import { Instance } from './instance.ts';
+import { applyLimits } from './limits.ts';
+import { type BoundSocket, bindAll, closeSockets } from './listeners.ts';
+import type { Messages } from './messages.ts';
+import { writePidfile } from './pidfile.ts';
+import { dropIdentity, enterChroot, warnAboutRoot } from './privileges.ts';
+
+const BIND_TRIES_MAX = 100;
+const BIND_RETRY_MS = 10;
+
+/** Starts serving `model`; returns once the threads are on their way. Exits the process when it cannot. */
+export async function start(line: CommandLine, loaded: Model, messages: Messages, startedAtMs: number): Promise<void> {
+  const { daemon } = loaded.global; // -D and -db are accounted for
+  if (daemon && !isDaemonChild()) return launchDaemon(fdsOf(loaded), messages);
+  const nullFd = openSync('/dev/null', 'r+'); // while the root is still the system's
+
+  const threadCount = loaded.global.nbthread;
+  const limits = applyLimits(
+    loaded,
+    { threadCount, maxconn: line.maxconn, memoryMegabytes: line.memoryMegabytes },
+    messages,
+  );
+  if (limits === null) process.exit(1);
+  const model = withMaxconn(loaded, limits.maxconn);
+
+  const instance = new Instance(model, messages, line);
+  const sockets = await bindWithRetry(model, line, messages);
+  if (sockets.length === 0) {
+    messages.mainAlert("No enabled listener found (check for 'bind' directives) ! Exiting.");
+    process.exit(1);
+  }
+  if (messages.quiet) redirect(nullFd);
+  const pidfile = model.global.pidfile;
+  if (daemon && pidfile !== '' && !writePidfile(pidfile, messages)) return giveUp(sockets, line);
+
+  warnAboutRoot(model.global, messages);
+  const confined = model.global.chroot !== '' || model.global.uid > 0;
+  const image = confined ? readCodeImage() : null;
+  if (confined) instance.prepareForConfinement();
+  if (!enterChroot(model.global.chroot, messages)) return giveUp(sockets, line);
+  tellOldPids(line.oldPids, line.oldPidsSignal);
+  if (!dropIdentity(model.global, messages)) return giveUp([], line);
+
+  const tables = createSharedTables(model, threadCount, limits.fdLimit);
+  instance.start({
+    threadCount,
+    tables,
+    sockets,
+    startedAtMs,
+    image,
+    listeners: (threadIndex) => listenersOf(sockets, threadIndex),
+    onReady: () => {
+      if (daemon) {
+        redirect(nullFd);
+        messages.quiet = true;
+        reportReady();
+      }
+      closeSync(nullFd);
+    },
+  });
+}
+
+/** With the connection limit that was computed; the rest of the command line is in it already. */
+function withMaxconn(model: Model, maxconn: number): Model {
+  return { ...model, global: { ...model.global, maxconn } };
+}
+
+function fdsOf(model: Model): number[] {
+  const fds: number[] = [];
+  for (const proxy of model.proxies) {
+    for (const bind of proxy.binds) if (bind.address.family === 'fd') fds.push(bind.address.fd);
+  }
+  for (const target of [...model.global.log, ...model.proxies.flatMap((proxy) => proxy.log)]) {
+    if (target.address.family === 'fd') fds.push(target.address.fd);
+  }
+  return fds;
+}
+
+function listenersOf(sockets: readonly BoundSocket[], threadIndex: number): Listener[] {
+  return sockets.map(({ proxyIndex, bindIndex, fds }) => ({
+    proxyIndex,
+    bindIndex,
+    fd: fds[Math.min(threadIndex, fds.length - 1)]!,
+  }));
+}
+
+async function bindWithRetry(model: Model, line: CommandLine, messages: Messages): Promise<BoundSocket[]> {
+  const options = { threadCount: model.global.nbthread, reusePort: !line.noReusePort };
+  for (let attempt = 0; ; attempt++) {
+    const { sockets, failures } = bindAll(model, options);
+    const alerts = failures.filter((failure) => failure.severity === 'ALERT');
+    const helpless = line.oldPids.length === 0 || attempt >= BIND_TRIES_MAX || !alerts.every((each) => each.retryable);
+    if (alerts.length === 0 || helpless || tellOldPids(line.oldPids, 'SIGTTOU') === 0) {
+      for (const failure of failures) messages.print(failure.severity, failure.text);
+      if (alerts.length === 0) return sockets;
+      messages.mainAlert('Some protocols failed to start their listeners! Exiting.');
+      if (attempt > 0) tellOldPids(line.oldPids, 'SIGTTIN');
+      process.exit(1);
+    }
+    closeSockets(sockets);
+    await new Promise((resolve) => setTimeout(resolve, BIND_RETRY_MS));
+  }
+}
+
+/** How many of them there still are. */
+function tellOldPids(pids: readonly number[], signal: NodeJS.Signals): number {
+  let told = 0;
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+      told++;
+    } catch {
+      // It ended by itself, or is not ours.
+    }
+  }
+  return told;
+}
+
+function giveUp(sockets: readonly BoundSocket[], line: CommandLine): never {
+  closeSockets(sockets);
+  tellOldPids(line.oldPids, 'SIGTTIN');
+  process.exit(1);
+}
+
+function redirect(nullFd: number): void {
+  for (let fd = 0; fd <= 2; fd++) dup2(nullFd, fd);
+}
