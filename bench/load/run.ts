@@ -38,7 +38,7 @@ Options:
   --reference NAME the peer that ratios are to (default: the first haproxy)
   --rounds N       runs of each peer in each case (default 5)
   --seconds N      length of a run (default 4)
-  --warmup N       seconds of load before the first round (default 2)
+  --warmup N       seconds of load before the first round (default 4)
   --clients N      connections that make requests (default 64)
   --idle N         connections of the idle case (default 10000)
   --tool NAME      wrk or autocannon (default: wrk where installed)
@@ -98,7 +98,7 @@ export function parseCommandLine(args: readonly string[]): Settings | 'help' | '
     reference: values.reference ?? '',
     roundCount: wholeNumber('rounds', values.rounds ?? '5', 1, 1_000),
     seconds: wholeNumber('seconds', values.seconds ?? '4', 1, 600),
-    warmupSeconds: wholeNumber('warmup', values.warmup ?? '2', 1, 600),
+    warmupSeconds: wholeNumber('warmup', values.warmup ?? '4', 1, 600),
     connectionCount: wholeNumber('clients', values.clients ?? '64', 1, 2_000),
     idleCount: wholeNumber('idle', values.idle ?? '10000', 1, 100_000),
     tool: values.tool ?? '',

@@ -58,6 +58,13 @@ export class Buffers {
     this.freeCount = this.slotCount;
   }
 
+  /** Slots the caller owns. Counted slot by slot: for people who ask, not for the data path. */
+  get heldCount(): number {
+    let count = 0;
+    for (const owner of this.owners) if (owner === OWNER_CALLER) count++;
+    return count;
+  }
+
   /** Offset of `length` static bytes (8-byte aligned). Throws AssertionFailure when the static part is used up. */
   allocateStatic(length: number): number {
     const offset = this.staticUsed;

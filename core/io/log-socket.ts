@@ -5,7 +5,9 @@
 // is busy keeps its lines waiting there; only when the room is used up are new lines lost, and counted. A line is
 // never cut by a busy receiver: what a pipe or a stream socket took only half of is continued later.
 //
-// Datagram sockets are shared by family and not connected, so that a receiver may come, go and come back.
+// Datagram sockets are shared by family and not connected, so that a receiver may come, go and come back. Over UDP,
+// neighbouring lines of equal length are handed to the kernel as one message that it cuts into its datagrams
+// (udp(7) UDP_SEGMENT): the receiver sees no difference, and the way through the network stack is gone once for all.
 // A line of up to 4096 bytes (PIPE_BUF) reaches a pipe in one piece even when several threads write to it.
 
 import { constants, fstatSync, openSync } from 'node:fs';
@@ -27,7 +29,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from '../sys/abi.ts';
-import { EAGAIN, EINTR, ENOBUFS, errnoText } from '../sys/errno.ts';
+import { EAGAIN, EINTR, EINVAL, ENOBUFS, errnoText } from '../sys/errno.ts';
 import { lastErrno } from '../sys/ffi.ts';
 import * as libc from '../sys/libc.ts';
 import { type Mapping, mapAligned } from '../sys/memory.ts';
@@ -43,17 +45,27 @@ export type LogSocketAddress =
   | { family: 'fd'; fd: number }
   | { family: 'stdout' | 'stderr' };
 
+const EIO = 5;
 const EMSGSIZE = 90;
+const EOPNOTSUPP = 95;
+const SEGMENT_REFUSALS: readonly number[] = [EIO, EINVAL, EMSGSIZE, EOPNOTSUPP];
 const LINE_COUNT_MAX = 1024; // UIO_MAXIOV: the most that one sendmmsg takes
 const TEXT_BYTES = 256 * 1024;
 const PIPE_BUF = 4096;
 const MMSGHDR_BYTES = 64;
 const IOVEC_BYTES = 16;
+const CONTROL_BYTES = 24; // CMSG_SPACE(sizeof(uint16_t))
+const CMSG_LEN = 18;
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
+const SEGMENT_COUNT_MAX = 64; // UDP_MAX_SEGMENTS
+const SEGMENTED_BYTES_MAX = 60_000; // a UDP message holds 65507 at most
 
-// A channel's memory: sockaddr | struct mmsghdr[] | struct iovec[] | text.
+// A channel's memory: sockaddr | struct mmsghdr[] | struct iovec[] | struct cmsghdr[] | text.
 const MESSAGES_AT = SOCKADDR_BYTES_MAX;
 const IOVECS_AT = MESSAGES_AT + LINE_COUNT_MAX * MMSGHDR_BYTES;
-const TEXT_AT = IOVECS_AT + LINE_COUNT_MAX * IOVEC_BYTES;
+const CONTROLS_AT = IOVECS_AT + LINE_COUNT_MAX * IOVEC_BYTES;
+const TEXT_AT = CONTROLS_AT + LINE_COUNT_MAX * CONTROL_BYTES;
 const CHANNEL_BYTES = Math.ceil((TEXT_AT + TEXT_BYTES) / 4096) * 4096;
 
 const SEND_DATAGRAMS = 0; // a line a message
@@ -225,6 +237,8 @@ class Channel {
   private readonly lineAt = new Int32Array(LINE_COUNT_MAX);
   private readonly lineLength = new Int32Array(LINE_COUNT_MAX);
   private used: number; // where the next line begins
+  private readonly messageEnd = new Int32Array(LINE_COUNT_MAX); // by message: the line behind its last
+  private segments = false; // equal lines may go out as one message
   private kind = WRITE;
   private groupBytesMax = TEXT_BYTES;
 
@@ -246,6 +260,7 @@ class Channel {
   useDatagrams(fd: number, sockaddr: Uint8Array | null): void {
     this.fd = fd;
     this.kind = SEND_DATAGRAMS;
+    this.segments = sockaddr !== null && (sockaddr[0] === AF_INET || sockaddr[0] === AF_INET6);
     if (sockaddr !== null) this.owner.bytes.set(sockaddr, this.sockaddrAt);
     const messagesWord = (this.sockaddrAt + MESSAGES_AT) / 4;
     for (let index = 0; index < LINE_COUNT_MAX; index++) {
@@ -258,6 +273,12 @@ class Channel {
       this.words[word + 4] = this.addressLow + this.sockaddrAt + IOVECS_AT + index * IOVEC_BYTES;
       this.words[word + 5] = this.addressHigh;
       this.words[word + 6] = 1;
+      this.words[word + 8] = this.addressLow + this.sockaddrAt + CONTROLS_AT + index * CONTROL_BYTES;
+      this.words[word + 9] = this.addressHigh;
+      const control = (this.sockaddrAt + CONTROLS_AT + index * CONTROL_BYTES) / 4;
+      this.words[control] = CMSG_LEN;
+      this.words[control + 2] = SOL_UDP;
+      this.words[control + 3] = UDP_SEGMENT;
     }
   }
 
@@ -282,7 +303,6 @@ class Channel {
     assert(length > 0 && this.used + length <= this.textEnd, 'a log line is longer than what was reserved');
     this.lineAt[index] = this.used;
     this.lineLength[index] = length;
-    if (this.kind === SEND_DATAGRAMS) this.setVector(index);
     this.used += length;
   }
 
@@ -303,12 +323,44 @@ class Channel {
 
   private sendDatagrams(): void {
     while (this.first < this.count) {
-      const address = this.messagesAddress + this.first * MMSGHDR_BYTES;
+      const messageCount = this.buildMessages();
       this.owner.syscallCount++;
-      const sent = libc.sendmmsg(this.fd, address, this.count - this.first, MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (sent > 0) this.first += sent;
+      const sent = libc.sendmmsg(this.fd, this.messagesAddress, messageCount, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent > 0) this.first = this.messageEnd[sent - 1]!;
       else if (this.stopsAt(sent < 0 ? lastErrno() : EAGAIN)) return;
     }
+  }
+
+  // The waiting lines as messages; returns how many. With segments: lines as long as the first, and one shorter.
+  private buildMessages(): number {
+    let message = 0;
+    let line = this.first;
+    while (line < this.count) {
+      const segmentBytes = this.lineLength[line]!;
+      let messageBytes = segmentBytes;
+      let end = line + 1;
+      while (this.segments && end < this.count && end - line < SEGMENT_COUNT_MAX) {
+        const length = this.lineLength[end]!;
+        if (length > segmentBytes || messageBytes + length > SEGMENTED_BYTES_MAX) break;
+        messageBytes += length;
+        end++;
+        if (length < segmentBytes) break;
+      }
+      this.setMessage(message, this.lineAt[line]!, messageBytes, end - line > 1 ? segmentBytes : 0);
+      this.messageEnd[message++] = end;
+      line = end;
+    }
+    return message;
+  }
+
+  private setMessage(message: number, at: number, length: number, segmentBytes: number): void {
+    const words = this.words;
+    const vector = this.iovecsWord + message * (IOVEC_BYTES / 4);
+    words[vector] = this.addressLow + at;
+    words[vector + 1] = this.addressHigh;
+    words[vector + 2] = length;
+    words[(this.sockaddrAt + MESSAGES_AT + message * MMSGHDR_BYTES) / 4 + 10] = segmentBytes === 0 ? 0 : CONTROL_BYTES;
+    words[(this.sockaddrAt + CONTROLS_AT + message * CONTROL_BYTES) / 4 + 4] = segmentBytes;
   }
 
   private sendBytes(): void {
@@ -352,6 +404,10 @@ class Channel {
       this.busy = true;
       return true;
     }
+    if (this.segments && SEGMENT_REFUSALS.includes(errno) && this.messageEnd[0]! - this.first > 1) {
+      this.segments = false; // not on this route: lines longer than its MTU, or a device that cannot
+      return false;
+    }
     if (errno === EMSGSIZE && this.kind === SEND_DATAGRAMS) {
       this.first++;
       this.owner.failedCount++;
@@ -377,16 +433,8 @@ class Channel {
     for (let index = 0; index < waiting; index++) {
       this.lineAt[index] = this.lineAt[this.first + index]! - shift;
       this.lineLength[index] = this.lineLength[this.first + index]!;
-      if (this.kind === SEND_DATAGRAMS) this.setVector(index);
     }
     this.first = 0;
     this.count = waiting;
-  }
-
-  private setVector(index: number): void {
-    const word = this.iovecsWord + index * (IOVEC_BYTES / 4);
-    this.words[word] = this.addressLow + this.lineAt[index]!;
-    this.words[word + 1] = this.addressHigh;
-    this.words[word + 2] = this.lineLength[index]!;
   }
 }

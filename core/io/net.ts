@@ -26,13 +26,13 @@ import {
   TCP_NODELAY,
   TCP_USER_TIMEOUT,
 } from '../sys/abi.ts';
-import { ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT } from '../sys/errno.ts';
+import { EAGAIN, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT } from '../sys/errno.ts';
 import { lastErrno } from '../sys/ffi.ts';
 import * as libc from '../sys/libc.ts';
 import { mapAnonymous } from '../sys/memory.ts';
 import { encodeInet, encodeUnixAbstract, encodeUnixPath, SOCKADDR_BYTES_MAX } from '../sys/sockaddr.ts';
 
-export { AF_INET, AF_INET6, AF_UNIX, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT };
+export { AF_INET, AF_INET6, AF_UNIX, EAGAIN, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT };
 
 const scratch = mapAnonymous(4096);
 const nameBytes = scratch.bytes.subarray(0, SOCKADDR_BYTES_MAX);

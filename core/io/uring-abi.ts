@@ -24,7 +24,6 @@ export const IORING_OP_CONNECT = 16;
 export const IORING_OP_CLOSE = 19;
 export const IORING_OP_SEND = 26;
 export const IORING_OP_RECV = 27;
-export const IORING_OP_SHUTDOWN = 34;
 
 // In the second byte of an SQE, shifted with the opcode's 32-bit word.
 export const IOSQE_BUFFER_SELECT = (1 << 5) << 8;

@@ -29,7 +29,7 @@ import * as abi from './uring-abi.ts';
 const SQ_ENTRIES = 1024;
 const CQ_ENTRIES = 8192;
 const LENT_START = 64; // buffers lent to each receive group at first; doubles whenever the kernel runs dry
-const LENT_MAX = 4096;
+const LENT_MAX = 256; // 16 MiB: what one turn may bring; a receive that finds none is armed again the next turn
 const EVENTS_WORDS = 16;
 
 /** Tickets whose low word is 0 are the engine's own: their completions are not shown to the caller. */
@@ -169,9 +169,11 @@ export class UringEngine implements Engine {
     this.sqes[at + 5] = ticketHigh;
   }
 
+  // Not IORING_OP_SHUTDOWN: that always runs in a kernel worker thread, which looks the fd up when it gets there.
+  // By then it may have been closed and be another connection's.
   shutdown(fd: number, how: number): void {
-    const at = this.prepare(abi.IORING_OP_SHUTDOWN | abi.IOSQE_CQE_SKIP_SUCCESS, fd, TICKET_SILENT, 0);
-    this.sqes[at + 6] = how;
+    libc.shutdown(fd, how);
+    this.syscallCount++;
   }
 
   close(fd: number): void {

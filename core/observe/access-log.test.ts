@@ -6,16 +6,9 @@ import { after, before, test } from 'node:test';
 import type { Prng } from '../base/prng.ts';
 import type { Model } from '../model/model.ts';
 import { fuzz } from '../testing/fuzz.ts';
-import {
-  compileLogFormat,
-  formatOf,
-  HTTP_LOG_FORMAT,
-  LineWriter,
-  LogFormatError,
-  NameTable,
-  TCP_LOG_FORMAT,
-} from './access-log.ts';
+import { LineWriter, NameTable } from './access-log.ts';
 import { LocalCalendar } from './calendar.ts';
+import { compileLogFormat, formatOf, HTTP_LOG_FORMAT, LogFormatError, TCP_LOG_FORMAT } from './log-format.ts';
 import { LOG_SERVER_NONE, LOG_SERVER_STATS, LogRecord } from './log-record.ts';
 import { asciiBytes } from './text.ts';
 
@@ -242,23 +235,27 @@ test('only the first bytes of a long request line are kept', () => {
   assert.equal(lineOf('%{+Q}r', record, false, 4000), `"GET /${'a'.repeat(1018)}"`);
 });
 
-fuzz('a request line of any bytes makes one printable line within its limit', (prng: Prng) => {
-  const record = served(newRecord());
-  const bytes = prng.bytes(prng.below(1500));
-  if (prng.below(2) === 0) for (let at = 0; at < bytes.length; at++) bytes[at] = 0x20 + (bytes[at]! % 0x60);
-  record.captureRequestLine(bytes, 0, bytes.length);
-  const limit = 79 + prng.below(3000);
-  const line = lineOf(HTTP_LOG_FORMAT, record, prng.below(2) === 0, limit);
-  assert.match(line, /^[\x20-\x7e]*$/);
-  const start = line.indexOf('"');
-  if (start < 0 || bytes.length === 0) return;
-  const shown = line.slice(start + 1).replace(/"$/, '');
-  assert.ok(!shown.includes('"'), 'a quote inside the quotes');
-  const decoded = shown.replace(/#([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
-  const wanted = String.fromCharCode(...bytes.subarray(0, REQUEST_LINE_BYTES_MAX));
-  assert.ok(wanted.startsWith(decoded), 'the line shows bytes that were not sent');
-  if (line.length < limit - 5) assert.equal(decoded, wanted);
-});
+fuzz(
+  'a request line of any bytes makes one printable line within its limit',
+  (prng: Prng) => {
+    const record = served(newRecord());
+    const bytes = prng.bytes(prng.below(1500));
+    if (prng.below(2) === 0) for (let at = 0; at < bytes.length; at++) bytes[at] = 0x20 + (bytes[at]! % 0x60);
+    record.captureRequestLine(bytes, 0, bytes.length);
+    const limit = 79 + prng.below(3000);
+    const line = lineOf(HTTP_LOG_FORMAT, record, prng.below(2) === 0, limit);
+    assert.match(line, /^[\x20-\x7e]*$/);
+    const start = line.indexOf('"');
+    if (start < 0 || bytes.length === 0) return;
+    const shown = line.slice(start + 1).replace(/"$/, '');
+    assert.ok(!shown.includes('"'), 'a quote inside the quotes');
+    const decoded = shown.replace(/#([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+    const wanted = String.fromCharCode(...bytes.subarray(0, REQUEST_LINE_BYTES_MAX));
+    assert.ok(wanted.startsWith(decoded), 'the line shows bytes that were not sent');
+    if (line.length < limit - 5) assert.equal(decoded, wanted);
+  },
+  4,
+);
 
 fuzz('the quick look at a request line agrees with looking at each byte', (prng: Prng) => {
   const record = new LogRecord(REQUEST_LINE_BYTES_MAX);

@@ -1,12 +1,46 @@
-// One traffic line: a LogRecord and a compiled format in, bytes out (manual §8.2).
-//
-// HAProxy's three formats are log-format strings like any operator's; compileLogFormat turns a string into a list of
-// ops once, LineWriter walks it per line and appends bytes: no string, no allocation. An alias is a row of ALIASES,
-// a case in LineWriter and a bound in `bytesMax`; only those the three formats need are here.
+// One traffic line: a LogRecord and a compiled format in, bytes out (manual §8.2). No string, no allocation per line.
 
 import type { Model } from '../model/model.ts';
-import type { LogFormatKind, ProxyMode } from '../model/proxy.ts';
 import type { LocalCalendar } from './calendar.ts';
+import {
+  type LogFormat,
+  OP_ACCEPT_DATE,
+  OP_ACTCONN,
+  OP_BACKEND,
+  OP_BACKEND_QUEUE,
+  OP_BECONN,
+  OP_BYTES_READ,
+  OP_CLIENT,
+  OP_CLIENT_COOKIE,
+  OP_CLIENT_IP,
+  OP_CLIENT_PORT,
+  OP_FECONN,
+  OP_FRONTEND,
+  OP_FRONTEND_IP,
+  OP_FRONTEND_PORT,
+  OP_FRONTEND_TRANSPORT,
+  OP_HTTP_TIMERS,
+  OP_LOADS,
+  OP_QUEUES,
+  OP_REQUEST_DATE,
+  OP_REQUEST_LINE,
+  OP_RETRIES,
+  OP_SERVER,
+  OP_SERVER_COOKIE,
+  OP_SRV_CONN,
+  OP_SRV_QUEUE,
+  OP_STATUS,
+  OP_TERMINATION,
+  OP_TERMINATION_COOKIE,
+  OP_TIME_ACTIVE,
+  OP_TIME_CONNECT,
+  OP_TIME_QUEUE,
+  OP_TIME_REQUEST,
+  OP_TIME_RESPONSE,
+  OP_TIME_TOTAL,
+  QUOTED,
+  TEXT_LENGTH_SHIFT,
+} from './log-format.ts';
 import { LOG_FAMILY_INET, LOG_FAMILY_INET6, LOG_FAMILY_NONE, LOG_SERVER_STATS, type LogRecord } from './log-record.ts';
 import { writeTime } from './syslog.ts';
 import {
@@ -19,236 +53,6 @@ import {
   writePadded,
   writeTriple,
 } from './text.ts';
-
-/** The formats of `option tcplog` and `option httplog`, as the manual prints them (§8.2.2, §8.2.3). */
-export const TCP_LOG_FORMAT = '%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq';
-export const HTTP_LOG_FORMAT =
-  '%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r';
-
-const OP_TEXT = 0;
-const OP_CLIENT_IP = 1;
-const OP_CLIENT_PORT = 2;
-const OP_FRONTEND_IP = 3;
-const OP_FRONTEND_PORT = 4;
-const OP_ACCEPT_DATE = 5;
-const OP_REQUEST_DATE = 6;
-const OP_FRONTEND = 7;
-const OP_FRONTEND_TRANSPORT = 8;
-const OP_BACKEND = 9;
-const OP_SERVER = 10;
-const OP_TIME_REQUEST = 11;
-const OP_TIME_QUEUE = 12;
-const OP_TIME_CONNECT = 13;
-const OP_TIME_RESPONSE = 14;
-const OP_TIME_ACTIVE = 15;
-const OP_TIME_TOTAL = 16;
-const OP_STATUS = 17;
-const OP_BYTES_READ = 18;
-const OP_CLIENT_COOKIE = 19;
-const OP_SERVER_COOKIE = 20;
-const OP_TERMINATION = 21;
-const OP_TERMINATION_COOKIE = 22;
-const OP_ACTCONN = 23;
-const OP_FECONN = 24;
-const OP_BECONN = 25;
-const OP_SRV_CONN = 26;
-const OP_RETRIES = 27;
-const OP_SRV_QUEUE = 28;
-const OP_BACKEND_QUEUE = 29;
-const OP_REQUEST_LINE = 30;
-// Runs that the formats share, as one step each: a line has half as many steps.
-const OP_CLIENT = 32; // %ci:%cp
-const OP_HTTP_TIMERS = 33; // %TR/%Tw/%Tc/%Tr/%Ta
-const OP_LOADS = 34; // %ac/%fc/%bc/%sc/%rc
-const OP_QUEUES = 35; // %sq/%bq
-const OP_NOTHING = 31; // writes nothing, and no space of its own: captures of a frontend that captures nothing
-
-/** An alias's op, and the most bytes it writes (0: a proxy's or server's name, or the request line). */
-const ALIASES: Record<string, readonly [op: number, bytesMax: number]> = {
-  ac: [OP_ACTCONN, 17],
-  B: [OP_BYTES_READ, 18],
-  b: [OP_BACKEND, 0],
-  bc: [OP_BECONN, 17],
-  bq: [OP_BACKEND_QUEUE, 17],
-  CC: [OP_CLIENT_COOKIE, 1],
-  ci: [OP_CLIENT_IP, 45],
-  cp: [OP_CLIENT_PORT, 17],
-  CS: [OP_SERVER_COOKIE, 1],
-  f: [OP_FRONTEND, 0],
-  fc: [OP_FECONN, 17],
-  fi: [OP_FRONTEND_IP, 45],
-  fp: [OP_FRONTEND_PORT, 17],
-  ft: [OP_FRONTEND_TRANSPORT, 1],
-  hr: [OP_NOTHING, 0],
-  hs: [OP_NOTHING, 0],
-  r: [OP_REQUEST_LINE, 2],
-  rc: [OP_RETRIES, 18],
-  s: [OP_SERVER, 0],
-  sc: [OP_SRV_CONN, 17],
-  sq: [OP_SRV_QUEUE, 17],
-  ST: [OP_STATUS, 17],
-  t: [OP_ACCEPT_DATE, 24],
-  Ta: [OP_TIME_ACTIVE, 18],
-  Tc: [OP_TIME_CONNECT, 17],
-  TR: [OP_TIME_REQUEST, 17],
-  Tr: [OP_TIME_RESPONSE, 17],
-  tr: [OP_REQUEST_DATE, 24],
-  ts: [OP_TERMINATION, 2],
-  tsc: [OP_TERMINATION_COOKIE, 4],
-  Tt: [OP_TIME_TOTAL, 18],
-  Tw: [OP_TIME_QUEUE, 17],
-};
-
-/** A format string that weir cannot compile; the message is HAProxy's. */
-export class LogFormatError extends Error {
-  override name = 'LogFormatError';
-}
-
-/**
- * A line as a program of steps, two words each: a value and the text behind it. Word 0: the op in bits 0–7, whether
- * the value stands in double quotes in bit 8, the text's length from bit 16 on. Word 1: where the text begins in
- * `text`, or, when it is one byte long as most are, that byte itself.
- */
-export interface LogFormat {
-  readonly program: Int32Array;
-  readonly text: Uint8Array;
-  readonly bytesMax: number; // of a line without its names and its request line's bytes
-  readonly nameCount: number; // names in a line
-  readonly needsRequestLine: boolean;
-  readonly needsDestination: boolean;
-}
-
-const QUOTED = 1 << 8;
-const TEXT_LENGTH_SHIFT = 16;
-
-const RUNS: readonly (readonly [run: number, separator: string, ...ops: number[]])[] = [
-  [OP_CLIENT, ':', OP_CLIENT_IP, OP_CLIENT_PORT],
-  [OP_HTTP_TIMERS, '/', OP_TIME_REQUEST, OP_TIME_QUEUE, OP_TIME_CONNECT, OP_TIME_RESPONSE, OP_TIME_ACTIVE],
-  [OP_LOADS, '/', OP_ACTCONN, OP_FECONN, OP_BECONN, OP_SRV_CONN, OP_RETRIES],
-  [OP_QUEUES, '/', OP_SRV_QUEUE, OP_BACKEND_QUEUE],
-];
-
-interface Step {
-  op: number;
-  text: string;
-  quoted: boolean;
-}
-
-/** Compiles a log-format string (manual §8.2.6). Runs of spaces become one, `%%` is a percent sign. */
-export function compileLogFormat(format: string): LogFormat {
-  const steps: Step[] = [];
-  let at = 0;
-  while (at < format.length) {
-    const percent = format.indexOf('%', at);
-    const end = percent < 0 ? format.length : percent;
-    if (end > at) addText(steps, format.slice(at, end));
-    if (percent < 0) break;
-    at = parseItem(steps, format, percent + 1);
-  }
-  return toProgram(dropNothings(steps));
-}
-
-const ITEM = /(?:\{([^}]*)\})?([A-Za-z][A-Za-z0-9]*)/y;
-
-function parseItem(steps: Step[], format: string, at: number): number {
-  if (format[at] === '%') {
-    addText(steps, '%');
-    return at + 1;
-  }
-  ITEM.lastIndex = at;
-  const match = ITEM.exec(format);
-  if (match === null) throw new LogFormatError(`truncated line after '${format.slice(at - 1)}'`);
-  const flags = match[1] ?? '';
-  const alias = match[2]!;
-  const row = ALIASES[alias];
-  if (row === undefined || !Object.hasOwn(ALIASES, alias)) throw new LogFormatError(`no such format alias '${alias}'`);
-  if (flags !== '' && flags !== '+Q') throw new LogFormatError(`unknown flags '${flags}' of '%${alias}'`);
-  steps.push({ op: row[0], text: '', quoted: flags === '+Q' });
-  return ITEM.lastIndex;
-}
-
-// A space is a separator: none at the start, and one only after something else was written.
-function addText(steps: Step[], text: string): void {
-  for (const char of text) {
-    let last = steps.at(-1);
-    while (char === ' ' && last?.op === OP_NOTHING) {
-      steps.pop();
-      last = steps.at(-1);
-    }
-    if (char === ' ' && (last === undefined || (last.op === OP_TEXT && last.text.endsWith(' ')))) continue;
-    if (last?.op === OP_TEXT) last.text += char;
-    else steps.push({ op: OP_TEXT, text: char, quoted: false });
-  }
-}
-
-function dropNothings(steps: readonly Step[]): Step[] {
-  return steps.filter((step) => step.op !== OP_NOTHING);
-}
-
-/** Runs become one step; what they write stays the same. */
-function joinRuns(steps: readonly Step[]): Step[] {
-  const joined: Step[] = [];
-  let at = 0;
-  while (at < steps.length) {
-    const run = RUNS.find(([, separator, ...ops]) =>
-      ops.every((op, index) => {
-        const value = steps[at + index * 2];
-        const behind = steps[at + index * 2 + 1];
-        const isSeparated = index === ops.length - 1 || (behind?.op === OP_TEXT && behind.text === separator);
-        return value?.op === op && !value.quoted && isSeparated;
-      }),
-    );
-    if (run === undefined) {
-      joined.push(steps[at++]!);
-    } else {
-      joined.push({ op: run[0], text: '', quoted: false });
-      at += (run.length - 2) * 2 - 1;
-    }
-  }
-  return joined;
-}
-
-function toProgram(allSteps: readonly Step[]): LogFormat {
-  const steps = joinRuns(allSteps);
-  const text = asciiBytes(steps.map((step) => step.text).join(''));
-  const words: number[] = [];
-  let offset = 0;
-  for (let index = 0; index < steps.length; index++) {
-    const step = steps[index]!;
-    const isText = step.op === OP_TEXT;
-    const behind = isText ? step : steps[index + 1]?.op === OP_TEXT ? steps[++index]! : null;
-    const length = behind === null ? 0 : asciiBytes(behind.text).length;
-    words.push((isText ? OP_NOTHING : step.op) | (step.quoted ? QUOTED : 0) | (length << TEXT_LENGTH_SHIFT));
-    words.push(length === 1 ? text[offset]! : offset);
-    offset += length;
-  }
-  const bounds = new Map(Object.values(ALIASES).map((row) => [row[0], row[1]]));
-  const has = (...ops: number[]): boolean => allSteps.some((step) => ops.includes(step.op));
-  return {
-    program: Int32Array.from(words),
-    text,
-    bytesMax:
-      allSteps.reduce((sum, step) => sum + asciiBytes(step.text).length, 0) +
-      allSteps.reduce((sum, step) => sum + (bounds.get(step.op) ?? 0), 0),
-    nameCount: steps.filter((step) => NAME_OPS.includes(step.op)).length,
-    needsRequestLine: has(OP_REQUEST_LINE),
-    needsDestination: has(OP_FRONTEND_IP, OP_FRONTEND_PORT),
-  };
-}
-
-const NAME_OPS: readonly number[] = [OP_FRONTEND, OP_FRONTEND_TRANSPORT, OP_BACKEND, OP_SERVER];
-
-/**
- * The format of a proxy's lines. The default one is written when a connection (HTTP: a request) comes in, the
- * others when it is over; it has a form of its own for clients on Unix sockets.
- */
-export function formatOf(kind: LogFormatKind, mode: ProxyMode, unixClient: boolean): LogFormat {
-  if (kind === 'tcplog') return compileLogFormat(TCP_LOG_FORMAT);
-  if (kind === 'httplog') return compileLogFormat(HTTP_LOG_FORMAT);
-  const side = mode === 'http' ? 'HTTP' : 'TCP';
-  if (unixClient) return compileLogFormat(`Connect to unix:%cp (%f/${side})`);
-  return compileLogFormat(`Connect from %ci:%cp to %fi:%fp (%f/${side})`);
-}
 
 /** Every proxy's and server's name as bytes, by index. */
 export class NameTable {
@@ -362,10 +166,10 @@ export class LineWriter {
           next = writePort(record.destinationFamily, record.destinationPort, bytes, next);
           break;
         case OP_ACCEPT_DATE:
-          next = this.writeDate(bytes, next, record.acceptDateMs);
+          next = this.writeDate(bytes, next, record, 0);
           break;
         case OP_REQUEST_DATE:
-          next = this.writeDate(bytes, next, record.acceptDateMs + beforeRequestMs(record));
+          next = this.writeDate(bytes, next, record, beforeRequestMs(record));
           break;
         case OP_FRONTEND:
           next = this.writeProxyName(bytes, next, record.frontendIndex);
@@ -454,12 +258,13 @@ export class LineWriter {
     return Math.min(next, at + limit);
   }
 
-  /** "22/Nov/2026:14:23:01.123", local time. */
-  writeDate(bytes: Uint8Array, at: number, dateMs: number): number {
+  // "22/Nov/2026:14:23:01.123", local time. The date is no argument: a number that large would be boxed.
+  private writeDate(bytes: Uint8Array, at: number, record: LogRecord, laterMs: number): number {
+    const dateMs = record.acceptDateMs + laterMs;
     const second = Math.floor(dateMs / 1000);
     if (second !== this.dateSecond) this.renewDate(second);
     writeBytes(bytes, at, this.dateText, 0, DATE_BYTES - 3);
-    return writeTriple(bytes, at + DATE_BYTES - 3, Math.floor(dateMs - second * 1000));
+    return writeTriple(bytes, at + DATE_BYTES - 3, (dateMs - second * 1000) | 0);
   }
 
   private writeProxyName(bytes: Uint8Array, at: number, proxyIndex: number): number {

@@ -6,8 +6,9 @@
 
 import type { Model } from '../model/model.ts';
 import type { LogTarget, Proxy } from '../model/proxy.ts';
-import { compileLogFormat, formatOf, LineWriter, type LogFormat, NameTable } from './access-log.ts';
+import { LineWriter, NameTable } from './access-log.ts';
 import { LocalCalendar } from './calendar.ts';
+import { compileLogFormat, formatOf, type LogFormat } from './log-format.ts';
 import { LOG_FAMILY_UNIX, type LogRecord } from './log-record.ts';
 import { LogSink, type LogWriter } from './log-sink.ts';
 import { LEVEL_ERR, LEVEL_INFO, type LogIdentity, Sampler, SyslogHeader } from './syslog.ts';
@@ -215,7 +216,7 @@ class TargetList {
       if (level > link.levelMax || !link.sampler.take()) continue;
       const start = writer.reserve(link.channel, link.header.bytesMax + messageBytesMax + 1);
       if (start < 0) continue;
-      const message = link.header.write(writer.bytes, start, Math.max(level, link.levelMin), clock.nowMs);
+      const message = link.header.write(writer.bytes, start, Math.max(level, link.levelMin), clock);
       const end = lines.write(format, record, early, writer.bytes, message, lineBytesMax - 1);
       this.finish(link, start, end);
     }
@@ -229,7 +230,7 @@ class TargetList {
       if (level > link.levelMax || !link.sampler.take()) continue;
       const start = writer.reserve(link.channel, link.header.bytesMax + length + 1);
       if (start < 0) continue;
-      const message = link.header.write(writer.bytes, start, Math.max(level, link.levelMin), this.logging.clock.nowMs);
+      const message = link.header.write(writer.bytes, start, Math.max(level, link.levelMin), this.logging.clock);
       this.finish(link, start, writeBytes(writer.bytes, message, text, 0, length));
     }
   }

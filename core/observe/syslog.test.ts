@@ -26,7 +26,7 @@ function target(format: LogTarget['format'], facility = LOCAL3): LogTarget {
 
 function headerText(header: SyslogHeader, level: number, nowMs: number): string {
   const bytes = new Uint8Array(256).fill(0x7e);
-  const end = header.write(bytes, 5, level, nowMs);
+  const end = header.write(bytes, 5, level, { nowMs });
   assert.ok(end - 5 <= header.bytesMax, 'longer than announced');
   assert.equal(bytes[end], 0x7e, 'wrote behind its end');
   return new TextDecoder().decode(bytes.subarray(5, end));

@@ -14,6 +14,7 @@
 import type { LogTarget } from '../model/proxy.ts';
 import type { LocalCalendar } from './calendar.ts';
 import { asciiBytes, MONTH_LETTERS, writeBytes, writeInt, writePadded } from './text.ts';
+import type { WallClock } from './wall-clock.ts';
 
 /** Severities of syslog(3): the smaller the worse. */
 export const LEVEL_EMERG = 0;
@@ -80,20 +81,22 @@ export class SyslogHeader {
   /**
    * Writes the header at `bytes[at]`; returns its end. `bytesMax` bytes are free there.
    * @param level 0–7, already capped by the target's levelMin
-   * @param nowMs wall clock, its fraction counts in the forms with microseconds
+   * @param clock its fraction of a millisecond counts in the forms with microseconds
    */
-  write(bytes: Uint8Array, at: number, level: number, nowMs: number): number {
+  write(bytes: Uint8Array, at: number, level: number, clock: WallClock): number {
     let next = at;
     if (this.priority !== PRIORITY_NONE) {
       bytes[next++] = 0x3c;
       next = writeInt(bytes, next, this.priority === PRIORITY_FULL ? this.facility8 + level : level);
       bytes[next++] = 0x3e;
     }
-    if (this.dateForm !== DATE_NONE) this.renewDate(nowMs);
+    if (this.dateForm !== DATE_NONE) this.renewDate(clock);
     return writeBytes(bytes, next, this.rest, 0, this.rest.length);
   }
 
-  private renewDate(nowMs: number): void {
+  // The clock and not its number, which would be boxed on the way.
+  private renewDate(clock: WallClock): void {
+    const nowMs = clock.nowMs;
     const second = Math.floor(nowMs / 1000);
     if (second !== this.cachedSecond) {
       this.cachedSecond = second;
@@ -103,7 +106,7 @@ export class SyslogHeader {
     }
     if (this.dateForm === DATE_ISO) {
       // A double holds today's milliseconds to a quarter of a microsecond: cutting off would lose one.
-      const micros = Math.min(Math.round((nowMs - second * 1000) * 1000), 999_999);
+      const micros = Math.min(Math.round((nowMs - second * 1000) * 1000), 999_999) | 0;
       writePadded(this.rest, this.dateOffset + ISO_MICROS_AT, micros, 6);
     }
   }

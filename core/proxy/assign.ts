@@ -17,13 +17,14 @@ import {
 import * as counters from '../shared/counters.ts';
 import { type Connection, OP_BITS, OP_CONNECT, SIDE_BACK } from './connection.ts';
 import { setTermination } from './finish.ts';
-import { takeIdle } from './pool.ts';
+import { startUsing, stopUsing, takeIdle } from './pool.ts';
 import { writeProxyHeader } from './proxy-out.ts';
 import { acquirePlace, joinQueue, queueLength, releasePlace } from './queue.ts';
 import { closeSilently, replyStatus } from './reply.ts';
 import type { Backend, ServerLink } from './runtime.ts';
 import { PHASE_CONNECT, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
+import { refreshDeadlines } from './tunnel.ts';
 
 /** Longest pause before the same server is tried again; `timeout connect` may be shorter. */
 const RETRY_PAUSE_MS_MAX = 1_000;
@@ -168,6 +169,7 @@ function attachBack(stream: Stream, back: Connection): void {
   assert(stream.back === null && back.stream === null, 'a stream has one server connection');
   stream.back = back;
   back.stream = stream;
+  startUsing(back.server!);
 }
 
 /** The connection is there: the request goes out and the server's turn begins. */
@@ -191,6 +193,8 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
   const timeouts = stream.backend!.proxy.timeouts;
   back.requestCount++;
+  stream.spliceDown = stream.frontend!.spliceDown || stream.backend!.spliceDown;
+  stream.spliceUp = stream.frontend!.spliceUp || stream.backend!.spliceUp;
   stream.phase = stream.http ? PHASE_RESPONSE : PHASE_TUNNEL;
   thread.recvStart(back);
   if (stream.requestLength > 0) {
@@ -198,6 +202,12 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
     stream.requestBuffer = NO_BUFFER;
     stream.requestSent = true;
     thread.send(back, bufferId, stream.requestOffset, stream.requestLength);
+  }
+  if (!stream.http) {
+    if (stream.frontend!.proxy.logasap) stream.frontend!.logger.connected(stream.log);
+    refreshDeadlines(thread, stream);
+    thread.fronts.push(front);
+    return;
   }
   thread.setDeadline(back, thread.after(timeouts.server));
   if (stream.request.done) thread.setDeadline(front, 0);
@@ -215,6 +225,7 @@ export function connectFailed(thread: ProxyThread, stream: Stream, cause: string
   const proxy = backend.proxy;
   stream.back = null;
   back.stream = null;
+  stopUsing(server);
   thread.closeConnection(back);
   releasePlace(thread, stream);
   if (stream.retriesLeft === 0) {

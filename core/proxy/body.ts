@@ -7,8 +7,8 @@
 
 import { CHUNKS_BAD, CHUNKS_DONE, writeChunkHeader, writeLastChunk } from '../http/h1/chunked.ts';
 import { NO_BUFFER } from '../io/engine.ts';
+import { BODY_CHUNKED, BODY_LENGTH, type Body } from './body-state.ts';
 import type { Connection } from './connection.ts';
-import { BODY_CHUNKED, BODY_LENGTH, type Body } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
 /** The chunked framing was wrong: these bytes were not sent. */

@@ -8,6 +8,8 @@ import { NO_BUFFER } from '../io/engine.ts';
 import { ENOBUFS } from '../io/net.ts';
 import { NO_TIMER } from '../io/timers.ts';
 import { connectDone, connectFailed, failStream, retryServer, useServer } from './assign.ts';
+import { BULK_NONE } from './bulk.ts';
+import { bulkMayStart, bulkReadable, bulkWritable, considerDown, considerUp } from './bulk-step.ts';
 import {
   CONNECTION_CLOSING,
   CONNECTION_OPEN,
@@ -16,24 +18,25 @@ import {
   FRONT_LINGER,
   FRONT_PROXY_HEADER,
   FRONT_STREAM,
-  IDLE_NOT,
   OP_ACCEPT,
   OP_BITS,
   OP_CONNECT,
   OP_MASK,
+  OP_POLL_IN,
   OP_RECV,
   OP_SEND,
   OP_WAKE,
   SIDE_FRONT,
 } from './connection.ts';
-import { abortStream, closeFront, finishIfDone, setTermination } from './finish.ts';
+import { connectionFailed, dropIdle } from './failure.ts';
+import { abortStream, finishIfDone, setTermination } from './finish.ts';
 import type { Listeners } from './listener.ts';
-import { unlinkIdle } from './pool.ts';
+import { purgeIdle } from './pool.ts';
 import { proxyHeaderBytes, proxyHeaderMissing } from './proxy-header.ts';
 import { serveQueues } from './queue.ts';
 import { phaseLetter, replyStatus } from './reply.ts';
 import { clientGone, headBytes, headEnd, headExpired, requestBytes, requestEnd, requestHeld } from './request.ts';
-import { bodyBytes, cutResponse, responseBytes, responseEnd, serverFailed } from './response.ts';
+import { bodyBytes, cutResponse, responseBytes, responseEnd } from './response.ts';
 import { NO_SEGMENT } from './segments.ts';
 import {
   PHASE_BODY,
@@ -79,9 +82,11 @@ export function runTurn(thread: ProxyThread, listeners: Listeners): void {
     if (op === OP_RECV) recvDone(thread, connection, engine.result, engine.bufferId, engine.more);
     else if (op === OP_SEND) sendDone(thread, connection, engine.result);
     else if (op === OP_CONNECT) connectEnded(thread, connection, engine.result);
+    else pollDone(thread, connection, op);
     if (thread.granted.length > 0 || thread.fronts.length > 0) drainWork(thread);
   }
   runTimers(thread);
+  if (thread.purgeAtMs !== 0 && thread.purgeAtMs <= thread.clock.nowMs) purgeIdle(thread);
   if (thread.starved.length > 0 && thread.buffers.freeCount >= STARVED_RETRY_FREE) feedStarved(thread);
 }
 
@@ -148,13 +153,14 @@ function recvDone(thread: ProxyThread, connection: Connection, result: number, b
     if (connection.side === SIDE_FRONT) frontEnd(thread, connection);
     else backEnd(thread, connection);
     return;
-  } else if (result === -ENOBUFS) {
+  } else if (result === -ENOBUFS && connection.recvWanted) {
     thread.starve(connection);
     return;
-  } else if (result !== -ECANCELED) {
+  } else if (result !== -ECANCELED && result !== -ENOBUFS) {
     connectionFailed(thread, connection, -result);
     return;
   }
+  if (!more && connection.stream !== null && !connection.recvWanted) bulkMayStart(thread, connection.stream);
   if (!more && connection.recvWanted && connection.state === CONNECTION_OPEN) thread.recvStart(connection);
 }
 
@@ -163,6 +169,7 @@ function frontBytes(thread: ProxyThread, front: Connection, bufferId: number, of
   if (stream !== null) {
     if (stream.phase === PHASE_TUNNEL && front.inFirst === NO_SEGMENT) {
       tunnelFromFront(thread, stream, bufferId, offset, length);
+      considerUp(thread, stream, length);
     } else if (stream.phase === PHASE_TUNNEL) thread.hold(front, bufferId, offset, length);
     else requestBytes(thread, stream, bufferId, offset, length);
     return;
@@ -189,6 +196,7 @@ function backBytes(thread: ProxyThread, back: Connection, bufferId: number, offs
     thread.buffers.release(bufferId);
     stream.closeBack = true;
   }
+  if (back.stream === stream && stream.spliceDown) considerDown(thread, stream, length);
 }
 
 function frontEnd(thread: ProxyThread, front: Connection): void {
@@ -209,45 +217,6 @@ function backEnd(thread: ProxyThread, back: Connection): void {
   if (stream === null) dropIdle(thread, back);
   else if (stream.phase === PHASE_TUNNEL) backEnded(thread, stream);
   else responseEnd(thread, stream);
-}
-
-// An error on the fd: it is of no use any more.
-function connectionFailed(thread: ProxyThread, connection: Connection, errno: number): void {
-  if (connection.errno === 0) connection.errno = errno;
-  const stream = connection.stream;
-  if (connection.side === SIDE_FRONT) {
-    if (stream === null) {
-      if (connection.phase === FRONT_HEAD) headEnd(thread, connection);
-      else closeFront(thread, connection);
-      return;
-    }
-    if (stream.phase === PHASE_REPLY) abortStream(thread, stream);
-    else clientGone(thread, stream);
-    return;
-  }
-  if (stream === null) {
-    dropIdle(thread, connection);
-    return;
-  }
-  if (stream.phase === PHASE_TUNNEL) {
-    setTermination(stream, 'S', 'D');
-    abortStream(thread, stream);
-  } else if (stream.phase === PHASE_RESPONSE) serverFailed(thread, stream);
-  else if (!stream.response.done) {
-    setTermination(stream, 'S', 'D');
-    cutResponse(thread, stream);
-  } else {
-    // The answer is whole; only the rest of the request has nowhere to go.
-    stream.request.done = true;
-    stream.closeFront = true;
-    stream.closeBack = true;
-    finishIfDone(thread, stream);
-  }
-}
-
-function dropIdle(thread: ProxyThread, back: Connection): void {
-  if (back.idle !== IDLE_NOT) unlinkIdle(back);
-  thread.closeConnection(back);
 }
 
 function sendDone(thread: ProxyThread, connection: Connection, result: number): void {
@@ -293,6 +262,10 @@ function sendFailed(thread: ProxyThread, connection: Connection, errno: number):
 function frontSent(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
   const back = stream.back;
+  if (stream.bulkDown.state !== BULK_NONE) {
+    bulkMayStart(thread, stream);
+    return;
+  }
   if (back !== null && !back.recvWanted && !back.endSeen && front.outBytes <= OUT_BYTES_LOW) thread.recvStart(back);
   if (stream.phase === PHASE_TUNNEL) {
     if (stream.backEnded) endIfBoth(thread, stream);
@@ -308,6 +281,10 @@ function frontSent(thread: ProxyThread, stream: Stream): void {
 function backSent(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
   const back = stream.back!;
+  if (stream.bulkUp.state !== BULK_NONE) {
+    bulkMayStart(thread, stream);
+    return;
+  }
   if (stream.phase === PHASE_TUNNEL) {
     if (back.outBytes <= OUT_BYTES_LOW) tunnelHeld(thread, stream);
     if (stream.frontEnded && stream.backEnded) endIfBoth(thread, stream);
@@ -318,6 +295,21 @@ function backSent(thread: ProxyThread, stream: Stream): void {
     return;
   }
   if (stream.responseClosed) finishIfDone(thread, stream);
+}
+
+// Readiness, for a direction that is being spliced.
+function pollDone(thread: ProxyThread, connection: Connection, op: number): void {
+  connection.inflightCount--;
+  connection.polling &= ~(1 << op);
+  if (connection.state !== CONNECTION_OPEN) {
+    thread.freeWhenQuiet(connection);
+    return;
+  }
+  const stream = connection.stream;
+  if (stream === null || stream.back === null) return;
+  const ofFront = connection.side === SIDE_FRONT;
+  if (op === OP_POLL_IN) bulkReadable(thread, stream, ofFront);
+  else bulkWritable(thread, stream, ofFront);
 }
 
 function connectEnded(thread: ProxyThread, back: Connection, result: number): void {

@@ -3,8 +3,9 @@
 import { assert } from '../base/assert.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import * as counters from '../shared/counters.ts';
+import { endBulk } from './bulk.ts';
 import { CONNECTION_OPEN, type Connection, FRONT_HEAD, FRONT_LINGER } from './connection.ts';
-import { closePrivate, putIdle } from './pool.ts';
+import { closePrivate, putIdle, stopUsing } from './pool.ts';
 import { leaveQueue, releasePlace } from './queue.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_IDLE, PHASE_QUEUE, type Stream } from './stream.ts';
@@ -39,6 +40,7 @@ export function detachBack(thread: ProxyThread, stream: Stream, keep: boolean): 
       back.headBuffer === NO_BUFFER &&
       back.outFirst === NO_SEGMENT &&
       putIdle(thread, back, stream.front);
+    stopUsing(back.server!);
     if (!kept) thread.closeConnection(back);
     else thread.recvStart(back);
   }
@@ -81,6 +83,8 @@ function endStream(thread: ProxyThread, stream: Stream): void {
     thread.buffers.release(stream.requestBuffer);
     stream.requestBuffer = NO_BUFFER;
   }
+  endBulk(thread, stream.bulkDown);
+  endBulk(thread, stream.bulkUp);
   accountStream(thread, stream);
   frontend.logger.finished(stream.log);
   if (stream.backend !== null) thread.load.release(stream.backend.loadRow);

@@ -9,6 +9,7 @@ import { assert } from '../base/assert.ts';
 import type { Listener } from '../model/worker-data.ts';
 import * as counters from '../shared/counters.ts';
 import { assignServer } from './assign.ts';
+import { BODY_CLOSE } from './body-state.ts';
 import {
   type Connection,
   FRONT_HEAD,
@@ -194,7 +195,8 @@ export function beginSession(thread: ProxyThread, front: Connection): void {
   stream.reset(front, frontend, false);
   front.stream = stream;
   front.phase = FRONT_STREAM;
-  stream.request.done = false;
+  stream.request.reset(BODY_CLOSE, 0);
+  stream.response.reset(BODY_CLOSE, 0);
   stream.closeFront = true;
   stream.closeBack = true;
   stream.startedMs = front.sinceMs;

@@ -49,7 +49,7 @@ export function putIdle(thread: ProxyThread, back: Connection, front: Connection
     thread.setDeadline(back, 0);
     return true;
   }
-  if (model.poolMaxConn >= 0 && server.idleCount >= model.poolMaxConn) return false;
+  if (!hasRoom(thread, server, back.requestCount > 1)) return false;
   if (back.requestCount > 1) {
     back.idle = IDLE_SAFE;
     linkBefore(back, server.safeFirst);
@@ -60,8 +60,72 @@ export function putIdle(thread: ProxyThread, back: Connection, front: Connection
     server.unprovenFirst = back;
   }
   server.idleCount++;
-  thread.setDeadline(back, thread.after(model.poolPurgeDelayMs));
+  thread.setDeadline(back, 0);
+  if (server.purgeAtMs === 0) {
+    server.purgeAtMs = thread.clock.nowMs + model.poolPurgeDelayMs;
+    if (thread.purgeAtMs === 0 || server.purgeAtMs < thread.purgeAtMs) thread.purgeAtMs = server.purgeAtMs;
+  }
   return true;
+}
+
+// One idle connection is always worth keeping; more only as far as the recent need (used at once) goes, and while
+// the process is not short of fds (tune.pool-low-fd-ratio 20, tune.pool-high-fd-ratio 25).
+function hasRoom(thread: ProxyThread, server: ServerLink, safe: boolean): boolean {
+  const model = server.model;
+  if (model.poolPurgeDelayMs === 0) return false;
+  if (model.poolMaxConn >= 0 && server.idleCount >= model.poolMaxConn) return false;
+  if (thread.openCount >= thread.poolHighCount) return false;
+  if (server.safeFirst === null && (safe || server.unprovenFirst === null)) return true;
+  if (thread.openCount >= thread.poolLowCount) return false;
+  const needed = Math.max(server.usedCount, server.neededCount) + model.poolLowConn;
+  return server.usedCount + server.idleCount <= needed;
+}
+
+/** A connection to the server begins to work for a stream. */
+export function startUsing(server: ServerLink): void {
+  const used = ++server.usedCount;
+  if (used > server.usedCountMax) server.usedCountMax = used;
+  if (used > server.neededCount) server.neededCount = used;
+}
+
+/** It no longer does, whether it went to the pool or was closed. */
+export function stopUsing(server: ServerLink): void {
+  assert(server.usedCount > 0, 'a server connection stopped working that did not work');
+  server.usedCount--;
+}
+
+/** Every pool-purge-delay: closes half of what exceeds the need, oldest last used first. */
+export function purgeIdle(thread: ProxyThread): void {
+  const nowMs = thread.clock.nowMs;
+  thread.purgeAtMs = 0;
+  for (const backend of thread.backends) {
+    if (backend === null) continue;
+    for (const server of backend.servers) {
+      if (server.purgeAtMs === 0) continue;
+      if (server.purgeAtMs <= nowMs) purgeServer(thread, server);
+      if (server.purgeAtMs === 0) continue;
+      if (thread.purgeAtMs === 0 || server.purgeAtMs < thread.purgeAtMs) thread.purgeAtMs = server.purgeAtMs;
+    }
+  }
+}
+
+function purgeServer(thread: ProxyThread, server: ServerLink): void {
+  const exceeding = server.usedCount + server.idleCount - Math.max(server.usedCountMax, server.neededCount);
+  server.neededCount = Math.max(server.usedCountMax, (server.neededCount + server.usedCountMax) >> 1);
+  server.usedCountMax = server.usedCount;
+  for (let left = (exceeding + 1) >> 1; left > 0 && server.idleCount > 0; left--) {
+    const back = oldest(server.unprovenFirst) ?? oldest(server.safeFirst);
+    if (back === null) break;
+    unlinkIdle(back);
+    thread.closeConnection(back);
+  }
+  server.purgeAtMs = server.idleCount > 0 ? thread.clock.nowMs + server.model.poolPurgeDelayMs : 0;
+}
+
+function oldest(first: Connection | null): Connection | null {
+  let last = first;
+  while (last !== null && last.idleNext !== null) last = last.idleNext;
+  return last;
 }
 
 /** Takes a connection out of whichever idle list it is in. */

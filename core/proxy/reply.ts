@@ -9,11 +9,11 @@ import { HEAD_CLOSE, HEAD_HTTP_10, HEAD_KEEP_ALIVE, METHOD_HEAD } from '../http/
 import { NO_BUFFER } from '../io/engine.ts';
 import { ENOBUFS } from '../io/net.ts';
 import * as counters from '../shared/counters.ts';
+import { BODY_NONE } from './body-state.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, detachBack, finishIfDone, setTermination } from './finish.ts';
 import { leaveQueue } from './queue.ts';
 import {
-  BODY_NONE,
   PHASE_BODY,
   PHASE_CONNECT,
   PHASE_QUEUE,

@@ -27,6 +27,7 @@ import { NO_BUFFER } from '../io/engine.ts';
 import * as counters from '../shared/counters.ts';
 import { assignServer } from './assign.ts';
 import { BODY_BAD, placeHead, ready, sendBody, takeBody } from './body.ts';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from './body-state.ts';
 import { type Connection, FRONT_STREAM } from './connection.ts';
 import { fillAddresses } from './endpoints.ts';
 import { abortStream, closeFront, finishIfDone, setTermination } from './finish.ts';
@@ -34,17 +35,7 @@ import { addForwarded } from './forwarded.ts';
 import { gather, holdRest, takeGathered } from './gather.ts';
 import { phaseLetter, replyMonitor, replyStatus, sendText } from './reply.ts';
 import { NO_SEGMENT } from './segments.ts';
-import {
-  BODY_CHUNKED,
-  BODY_LENGTH,
-  BODY_NONE,
-  PHASE_CONNECT,
-  PHASE_QUEUE,
-  PHASE_REPLY,
-  PHASE_RESPONSE,
-  PHASE_TUNNEL,
-  type Stream,
-} from './stream.ts';
+import { PHASE_CONNECT, PHASE_QUEUE, PHASE_REPLY, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
 import { OUT_BYTES_HIGH, type ProxyThread, SCRATCH_BYTES } from './thread.ts';
 
 /** Bytes of the next request head: gathers them and starts the stream when the head is whole. */
@@ -143,6 +134,7 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
   if (frontend.logger.needsRequestLine) {
     log.captureRequestLine(thread.bytes, head.startOffset, head.startLineEnd - head.startOffset);
   }
+  frontend.logger.accepted(log);
   stream.method = head.method;
   stream.requestFlags = head.flags;
   const flags = head.flags;

@@ -24,11 +24,13 @@ import {
 import { NO_BUFFER } from '../io/engine.ts';
 import * as counters from '../shared/counters.ts';
 import { BODY_BAD, ready, sendHeadAlone, sendWithHead, takeBody } from './body.ts';
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE } from './body-state.ts';
+import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, finishIfDone, setTermination } from './finish.ts';
 import { gather, holdRest, takeGathered } from './gather.ts';
 import { closeSilently, replyStatus } from './reply.ts';
-import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, PHASE_BODY, PHASE_RESPONSE, type Stream } from './stream.ts';
+import { PHASE_BODY, PHASE_RESPONSE, type Stream } from './stream.ts';
 import { OUT_BYTES_HIGH, type ProxyThread, SCRATCH_BYTES } from './thread.ts';
 import { startTunnel } from './tunnel.ts';
 
@@ -239,6 +241,7 @@ function countBadResponse(thread: ProxyThread, stream: Stream): void {
 /** The response is whole. The server's connection is free as soon as it has the whole request too. */
 export function responseDone(thread: ProxyThread, stream: Stream): void {
   stream.responseClosed = true;
+  endBulk(thread, stream.bulkDown); // it may have been about to begin when the last bytes came
   const back = stream.back;
   if (back?.endSeen && !stream.request.done) {
     // Nobody is left to take the rest of the request.

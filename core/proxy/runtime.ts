@@ -53,6 +53,10 @@ export class ServerLink {
   unprovenFirst: Connection | null = null;
   safeFirst: Connection | null = null;
   idleCount = 0;
+  usedCount = 0; // connections working for streams of this thread
+  usedCountMax = 0; // the most since the last purge
+  neededCount = 0; // what recent use suggests to keep
+  purgeAtMs = 0; // 0: nothing is idle
 
   // Streams waiting for a place on this very server (hash, persistence), oldest first.
   waitingFirst: Stream | null = null;
@@ -100,6 +104,8 @@ export class Backend {
   balancer: Balancer | null = null;
   readonly forwarded: Forwarded | null;
   readonly forwardedName: StaticText;
+  readonly spliceDown: boolean; // option splice-response or splice-auto
+  readonly spliceUp: boolean; // option splice-request or splice-auto
   readonly replies: Replies;
   readonly forwardFor: ForwardHeader | null;
   readonly originalTo: ForwardHeader | null;
@@ -114,6 +120,8 @@ export class Backend {
     this.loadRow = loadRow;
     this.counterRow = counterRow;
     this.counterAt = counterAt;
+    this.spliceDown = !proxy.noSplice;
+    this.spliceUp = proxy.spliceRequest || proxy.spliceAuto;
     this.replies = new Replies(proxy.errorFiles);
     this.forwardFor = forwardHeader(proxy.forwardFor, buffers);
     this.originalTo = forwardHeader(proxy.originalTo, buffers);
@@ -129,6 +137,8 @@ export class Frontend {
   readonly counterRow: number;
   readonly counterAt: number; // this thread's cells of it
   readonly logger: Logger;
+  readonly spliceDown: boolean; // option splice-response or splice-auto
+  readonly spliceUp: boolean; // option splice-request or splice-auto
   readonly replies: Replies;
   readonly forwardFor: ForwardHeader | null;
   readonly originalTo: ForwardHeader | null;
@@ -153,6 +163,8 @@ export class Frontend {
     this.counterAt = counterAt;
     this.logger = logger;
     this.maxconn = maxconn;
+    this.spliceDown = !proxy.noSplice;
+    this.spliceUp = proxy.spliceRequest || proxy.spliceAuto;
     this.replies = new Replies(proxy.errorFiles);
     this.forwardFor = forwardHeader(proxy.forwardFor, buffers);
     this.originalTo = forwardHeader(proxy.originalTo, buffers);

@@ -10,8 +10,9 @@
 //   keep or close   finish.ts     counters, log line, what becomes of the two connections
 // Streams are plain fields and are reused; `Stream.reset` says what a fresh one is.
 
-import { ChunkDecoder } from '../http/h1/chunked.ts';
 import { LogRecord } from '../observe/log-record.ts';
+import { BODY_NONE, Body } from './body-state.ts';
+import { Bulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
 import type { Backend, Frontend, ServerLink } from './runtime.ts';
 
@@ -22,28 +23,6 @@ export const PHASE_RESPONSE = 3; // the request went out (its body may still flo
 export const PHASE_BODY = 4; // response body
 export const PHASE_TUNNEL = 5; // bytes flow blindly both ways
 export const PHASE_REPLY = 6; // we answer ourselves; the rest of the request is drained
-
-export const BODY_NONE = 0;
-export const BODY_LENGTH = 1;
-export const BODY_CHUNKED = 2;
-export const BODY_CLOSE = 3; // ends with the connection
-
-/** One direction of a message's body. */
-export class Body {
-  mode = BODY_NONE;
-  done = true;
-  leftBytes = 0; // BODY_LENGTH: still to come
-  chunkedOut = false; // BODY_CHUNKED: written chunked again (a 1.0 peer gets it plain)
-  readonly decoder = new ChunkDecoder();
-
-  reset(mode: number, lengthBytes: number): void {
-    this.mode = mode;
-    this.leftBytes = lengthBytes;
-    this.done = mode === BODY_NONE || (mode === BODY_LENGTH && lengthBytes === 0);
-    this.chunkedOut = mode === BODY_CHUNKED;
-    this.decoder.reset();
-  }
-}
 
 export class Stream {
   phase = PHASE_IDLE;
@@ -85,7 +64,12 @@ export class Stream {
   // Tunnel: half-closes already passed on
   frontEnded = false;
   backEnded = false;
-  bulk = false; // bytes from back to front go through a pipe (bulk.ts)
+  readonly bulkDown = new Bulk(); // back to front
+  readonly bulkUp = new Bulk(); // front to back
+  spliceDown = false; // this direction may go through a pipe
+  spliceUp = false;
+  fullDownCount = 0; // receives in a row that brought a lot
+  fullUpCount = 0;
 
   readonly log: LogRecord;
   startedMs = 0; // monotonic: what the log's marks count from
@@ -126,6 +110,9 @@ export class Stream {
     this.retryServer = null;
     this.frontEnded = false;
     this.backEnded = false;
-    this.bulk = false;
+    this.spliceDown = false;
+    this.spliceUp = false;
+    this.fullDownCount = 0;
+    this.fullUpCount = 0;
   }
 }

@@ -19,6 +19,7 @@ import type { FdOwners } from '../shared/fd-owners.ts';
 import type { ServerLoad } from '../shared/server-load.ts';
 import type { ServerWords } from '../shared/server-words.ts';
 import type { WakeBoard } from '../shared/wake.ts';
+import { Pipes } from './bulk.ts';
 import {
   CONNECTION_CLOSING,
   CONNECTION_FREE,
@@ -101,6 +102,10 @@ export class ProxyThread {
   frontCount = 0; // open front connections
   streamCount = 0;
   stopping = false; // soft stop: keep-alive ends, nothing new is accepted
+  readonly pipes = new Pipes();
+  purgeAtMs = 0; // when idle server connections are looked through next; 0: none is idle
+  readonly poolHighCount: number; // open connections beyond which none is kept idle
+  readonly poolLowCount: number; // … beyond which only one a server is
   wakeSeen = false; // the thread's eventfd fired; the loop reads it and clears this
 
   // Work lists, drained by dispatch after each completion.
@@ -124,6 +129,9 @@ export class ProxyThread {
     this.wakeBoard = parts.wakeBoard;
     this.headLimits = parts.headLimits;
     this.globalMaxconn = parts.globalMaxconn;
+    const fdCount = Math.floor(parts.owners.fdCount / parts.load.threadCount);
+    this.poolHighCount = Math.floor(fdCount / 4);
+    this.poolLowCount = Math.floor(fdCount / 5);
     this.segments = new Segments(this.buffers, 1024);
     // Room for the lines the proxy adds itself: forwarded, x-forwarded-for, x-original-to, and a few.
     this.headerCountMax = parts.headLimits.headerCountMax + 8;
@@ -193,9 +201,9 @@ export class ProxyThread {
     if (processWaiter >= 0 && processWaiter !== threadIndex) wakeBoard.wake(processWaiter);
   }
 
-  /** The last step of closing; dispatch calls it after each completion of a closing connection. */
+  /** The last step of closing; dispatch calls it after each completion of a closing connection, and off `starved`. */
   freeWhenQuiet(connection: Connection): void {
-    if (connection.inflightCount !== 0 || connection.state !== CONNECTION_CLOSING) return;
+    if (connection.inflightCount !== 0 || connection.state !== CONNECTION_CLOSING || connection.starved) return;
     this.dropOutput(connection);
     this.owners.clear(connection.fd);
     this.engine.close(connection.fd);

@@ -4,6 +4,8 @@
 // `timeout tunnel` replaces client and server timeouts once the connection stands; after a half-close
 // `client-fin`/`server-fin` count (manual §4.2).
 
+import { BODY_CLOSE } from './body-state.ts';
+import { endBulk } from './bulk.ts';
 import { abortStream, finishIfDone, setTermination } from './finish.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_TUNNEL, type Stream } from './stream.ts';
@@ -14,9 +16,9 @@ export function startTunnel(thread: ProxyThread, stream: Stream): void {
   stream.phase = PHASE_TUNNEL;
   stream.closeFront = true;
   stream.closeBack = true;
-  stream.request.done = false;
+  stream.request.reset(BODY_CLOSE, 0);
+  stream.response.reset(BODY_CLOSE, 0);
   stream.responseStarted = true;
-  stream.response.done = false;
   thread.recvStart(stream.front!);
   thread.recvStart(stream.back!);
   refreshDeadlines(thread, stream);
@@ -71,6 +73,7 @@ export function tunnelHeld(thread: ProxyThread, stream: Stream): void {
 export function frontEnded(thread: ProxyThread, stream: Stream): void {
   if (stream.frontEnded || stream.front!.inFirst !== NO_SEGMENT) return;
   stream.frontEnded = true;
+  endBulk(thread, stream.bulkUp);
   thread.shutdownAfterSend(stream.back!);
   refreshDeadlines(thread, stream);
   endIfBoth(thread, stream);
@@ -80,6 +83,7 @@ export function frontEnded(thread: ProxyThread, stream: Stream): void {
 export function backEnded(thread: ProxyThread, stream: Stream): void {
   if (stream.backEnded) return;
   stream.backEnded = true;
+  endBulk(thread, stream.bulkDown);
   thread.shutdownAfterSend(stream.front!);
   refreshDeadlines(thread, stream);
   endIfBoth(thread, stream);

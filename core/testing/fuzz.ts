@@ -32,7 +32,8 @@ export function fuzz(name: string, run: (prng: Prng) => void, caseShare = 1): vo
         run(new Prng(caseSeed));
       } catch (error) {
         const replay = `case ${index} of ${caseCount}; replay it with FUZZ_SEED=${caseSeed} FUZZ_CASES=${caseShare}`;
-        throw new Error(`fuzz ${name} failed at seed ${seed}, ${replay}`, { cause: error });
+        const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        throw new Error(`fuzz ${name} failed at seed ${seed}, ${replay}\n${reason}`, { cause: error });
       }
     }
   });

@@ -10,6 +10,7 @@ import { lexLine } from '../../core/config/haproxy/lexer.ts';
 import { loadConfiguration } from '../../core/config/haproxy/load.ts';
 import type { Model } from '../../core/model/model.ts';
 import type { CommandLine } from './args.ts';
+import { isDaemonChild } from './daemon.ts';
 import type { Messages } from './messages.ts';
 
 const LEX_ERRORS: Record<string, string> = {
@@ -52,8 +53,11 @@ export function loadForRun(line: CommandLine, messages: Messages): Model | numbe
     resolveFailuresIgnored: line.ignoreUnresolved,
     warningsAreFatal: line.zeroWarning,
   });
-  messages.quiet = !line.verbose && (line.quiet || (model !== null && model.global.quiet && !line.foreground));
-  for (const entry of diagnostics.entries) messages.print(entry.severity, entry.text);
+  const quietFile = model?.global.quiet === true && !line.foreground;
+  messages.quiet = (line.quiet || quietFile) && !line.verbose;
+  // What the daemon's launcher read, the daemon reads again, and says.
+  const saidByDaemon = model?.global.daemon === true && !line.check && !isDaemonChild();
+  if (!saidByDaemon) for (const entry of diagnostics.entries) messages.print(entry.severity, entry.text);
   if (model === null) return 1;
   if (line.listLibraries) messages.say(`List of loaded object files:\n${loadedLibraries().join('\n')}\n`);
   if (!line.check) return model;

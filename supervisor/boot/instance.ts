@@ -19,7 +19,7 @@ import { type BoundSocket, closeSockets, pauseSockets, resumeSockets } from './l
 import type { Messages } from './messages.ts';
 
 const WORKER_URL = new URL('../../workers/proxy/main.ts', import.meta.url);
-const HARD_STOP_MS = 1_000; // how long threads may take to end before the process ends without them
+const HARD_STOP_MS = 2_000; // how long threads may take to end before the process ends without them
 
 export interface InstanceParts {
   threadCount: number;
@@ -48,7 +48,7 @@ export class Instance {
     this.model = model;
     this.messages = messages;
     this.events = new Events(line.quiet ? 'error' : line.verbose || line.debug ? 'debug' : 'info');
-    process.on('SIGUSR1', () => this.onFinish());
+    process.removeAllListeners('SIGUSR1').on('SIGUSR1', () => this.onFinish());
     process.on('SIGTERM', () => void this.endBySignal('SIGTERM', 143));
     process.on('SIGINT', () => void this.endBySignal('SIGINT', 130));
     process.on('SIGHUP', () => this.showServers());

@@ -8,6 +8,9 @@ import { type ArgsResult, type CommandLine, parseArgs } from './args.ts';
 import { Messages, writeAll } from './messages.ts';
 import { plainVersionText, usageText, versionText } from './usage.ts';
 
+// Node's own answer to SIGUSR1 is to open a debugger; until the instance takes over, it ends the process instead.
+process.on('SIGUSR1', () => process.exit(138));
+
 const messages = new Messages(process.env['WEIR_PROGRAM'] ?? process.argv[1]!);
 await main(parseArgs(process.argv.slice(2)));
 

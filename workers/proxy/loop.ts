@@ -153,6 +153,8 @@ export class ProxyLoop {
 
   private turn(): void {
     let waitMs = Math.min(this.timers.msUntilNext(this.clock.nowMs), WAIT_MS_MAX);
+    const purgeAtMs = this.thread.purgeAtMs;
+    if (purgeAtMs !== 0) waitMs = Math.min(waitMs, Math.max(0, purgeAtMs - this.clock.nowMs));
     if ((this.logsPending || this.listeners.anyWaiting) && waitMs > RETRY_MS) waitMs = RETRY_MS;
     this.engine.turn(waitMs);
     this.clock.turn();
@@ -191,7 +193,7 @@ export class ProxyLoop {
     return [
       `thread ${this.data.threadIndex}: engine ${this.engine.name}, ${this.engine.syscallCount} system calls`,
       `  connections ${thread.openCount} (${thread.frontCount} of clients), streams ${thread.streamCount}`,
-      `  buffers ${buffers.slotCount - buffers.freeCount} of ${buffers.slotCount} in use, ${buffers.slotBytes} bytes each`,
+      `  buffers ${buffers.heldCount} held, ${buffers.freeCount} free of ${buffers.slotCount}, ${buffers.slotBytes} bytes each`,
       `  segments ${thread.segments.usedCount} in use`,
     ].join('\n');
   }

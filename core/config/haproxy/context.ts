@@ -48,6 +48,7 @@ export class ParseContext implements AddressContext {
   readonly global = new GlobalDraft();
   readonly proxies: ProxyDraft[] = [];
   readonly namedDefaults = new Map<string, ProxyDraft>();
+  readonly seenOnce = new Set<string>(); // words of the global section that a second line may not repeat
   readonly guids = new Map<string, string>(); // guid → who has it, in HAProxy's words
   lastDefaults: ProxyDraft | null = null; // what the next unnamed reference inherits from
   proxy: ProxyDraft | null = null; // the section being read

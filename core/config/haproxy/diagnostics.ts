@@ -28,7 +28,9 @@ export class Diagnostics {
   add(severity: Severity, file: string, line: number, text: string): void {
     if (severity === 'WARNING' || severity === 'DIAG') this.warningCount++;
     if (severity === 'ALERT') this.alertCount++;
-    this.entries.push({ severity, file, line, text: this.prefix + text });
+    // A message that quotes the end of a word (a NUL) stops there, as C's strings do.
+    const end = text.indexOf('\0');
+    this.entries.push({ severity, file, line, text: this.prefix + (end < 0 ? text : text.slice(0, end)) });
   }
 
   notice(text: string): void {

@@ -70,13 +70,10 @@ export function timeProblem(
   odd: (char: string) => string,
   unit: TimeUnit = 'ms',
 ): string {
-  if (result.why === 'over') {
-    return `timer overflow in argument '${text}' to '${label}' (maximum value is ${TIME_MAX[unit]})`;
-  }
-  if (result.why === 'under') {
-    return `timer underflow in argument '${text}' to '${label}' (minimum non-null value is 1 ${unit})`;
-  }
-  return result.why === 'character' ? odd(result.char) : '';
+  if (result.why === 'character') return odd(result.char);
+  const where = `in argument '${text}' to '${label}'`;
+  if (result.why === 'over') return `timer overflow ${where} (maximum value is ${TIME_MAX[unit]})`;
+  return `timer underflow ${where} (minimum non-null value is 1 ${unit})`;
 }
 
 /** A size in bytes; null after an alert. */

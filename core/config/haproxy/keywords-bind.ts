@@ -131,7 +131,7 @@ const MUX_PROTOCOLS: readonly string[] = ['h2', 'h1', 'fcgi', 'spop', 'none'];
 function setProtocol(option: BindOption, settings: BindSettings): void {
   const { value, context } = option;
   if (value === 'h1' || value === 'none') settings.protocol = value;
-  else if (MUX_PROTOCOLS.includes(value)) context.notImplemented(`bind … proto ${value}`);
+  else if (MUX_PROTOCOLS.includes(value)) context.notImplemented(`bind ... proto ${value}`);
   else option.fail(`'proto' :  unknown MUX protocol '${value}'`);
 }
 
@@ -285,9 +285,9 @@ function refuseOption(keyword: string, value: string, place: string, context: Pa
     context.alert(
       `${place} : 'process ${value}' on 'bind' lines is not supported anymore, please use 'thread' instead.`,
     );
-  } else if (isKnown(keyword)) context.notImplemented(`bind … ${keyword}`);
+  } else if (isKnown(keyword)) context.notImplemented(`bind ... ${keyword}`);
   else {
-    const hint = bestMatch(keyword, [...BIND_PLAIN, ...BIND_TLS]);
+    const hint = bestMatch(keyword, [...BIND_TLS, ...BIND_PLAIN]);
     context.alert(`${place}: unknown keyword '${keyword}'${hint === '' ? '.' : `; did you mean '${hint}' maybe ?`}`);
   }
 }
@@ -340,9 +340,9 @@ function readControlOptions(statement: Statement, bind: BindDraft, context: Pars
     } else {
       const row = table.get(keyword);
       if (row === undefined) {
-        if (isKnown(keyword)) context.notImplemented(`stats socket … ${keyword}`);
+        if (isKnown(keyword)) context.notImplemented(`stats socket ... ${keyword}`);
         else {
-          const hint = bestMatch(keyword, [...BIND_PLAIN, ...BIND_TLS]);
+          const hint = bestMatch(keyword, [...BIND_TLS, ...BIND_PLAIN]);
           const suggestion = hint === '' ? '' : ` Did you mean '${hint}' maybe ?`;
           context.alert(`'stats socket' : unknown keyword '${keyword}'.${suggestion}`);
         }

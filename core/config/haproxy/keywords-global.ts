@@ -9,13 +9,15 @@ import type { GlobalDraft } from './drafts.ts';
 import { bestMatch } from './hints.ts';
 import { type GlobalKeyword, readSize, readTime, tableOf } from './keyword-table.ts';
 import { readControlSocket } from './keywords-bind.ts';
-import { environmentKeywords, resourceKeywords } from './keywords-global-process.ts';
+import { environmentKeywords } from './keywords-global-process.ts';
+import { resourceKeywords } from './keywords-global-resources.ts';
 import { parseLogLine } from './keywords-log.ts';
 import { GLOBAL_COMMON, GLOBAL_REGISTERED, GLOBAL_UNLISTED } from './known-keywords.ts';
 import { isDigit, isLetter } from './text.ts';
 import { cInteger, parseLong } from './units.ts';
 
 type Setter<Value> = (global: GlobalDraft, value: Value) => void;
+const ID_MAX = 0x7fffffff;
 const THREAD_COUNT_MAX = 1_024;
 const THREAD_GROUP_COUNT_MAX = 32;
 
@@ -92,7 +94,7 @@ function setId(name: 'uid' | 'gid', other: 'user' | 'group'): GlobalKeyword {
     const text = statement.at(1);
     if (global[name] >= 0) context.complain(`${specified}. Continuing.`);
     else if (text === '') context.alert(`'${name}' expects an integer argument.`);
-    else if (/^-?[0-9]+$/.test(text)) global[name] = cInteger(text);
+    else if (/^-?[0-9]+$/.test(text) && Math.abs(Number(text)) <= ID_MAX) global[name] = Number(text);
     else {
       context.warn(
         ` ${name}: string '${text}' is not a number.\n` +
@@ -357,15 +359,15 @@ export const globalKeywords: readonly GlobalKeyword[] = [
   row('description', ['<text>'], setDescription),
   row(
     'log',
-    ['<target>', '[len <length>]', '[format <format>]', '[sample …]', '<facility>', '[max [min]]'],
+    ['<target>', '[len <length>]', '[format <format>]', '[sample ...]', '<facility>', '[max [min]]'],
     (statement, global, context) => {
       parseLogLine(statement, global.log, null, context);
     },
   ),
   row('log-tag', ['<string>'], setLogTag),
   row('log-send-hostname', ['[<string>]'], setLogHostname),
-  row('stats', ['socket|timeout|maxconn', '…'], setStats, { listed: true }),
-  row('unix-bind', ['[prefix|mode|user|uid|group|gid …]'], setUnixBind),
+  row('stats', ['socket|timeout|maxconn', '...'], setStats, { listed: true }),
+  row('unix-bind', ['[prefix|mode|user|uid|group|gid ...]'], setUnixBind),
   row('tune.bufsize', ['<size>'], setBufsize, { listed: true }),
   row('tune.maxrewrite', ['<number>'], setMaxrewrite, { listed: true }),
   row('tune.http.maxhdr', ['<number>'], setMaxhdr, { listed: true }),

@@ -85,7 +85,7 @@ function readTarget(statement: Statement, context: ParseContext): LogTarget | nu
   const sample = format === null ? null : readSample(reading);
   if (maxLength === null || format === null || sample === null) return null;
   if (statement.at(reading.at) === 'profile') {
-    context.notImplemented('log … profile');
+    context.notImplemented('log ... profile');
     return null;
   }
   const facility = FACILITIES.indexOf(statement.at(reading.at));

@@ -210,7 +210,7 @@ function setDefaultBackend(statement: Statement, proxy: ProxyDraft, context: Par
 function addUseBackend(statement: Statement, proxy: ProxyDraft, context: ParseContext): void {
   const [backend, word] = [statement.at(1), statement.at(2)];
   if (backend === '') return context.alert(`'use_backend' expects a backend name.`);
-  if (word === 'if' || word === 'unless') return context.notImplemented(`use_backend … ${word}`);
+  if (word === 'if' || word === 'unless') return context.notImplemented(`use_backend ... ${word}`);
   if (word !== '') {
     return context.alert(`unexpected keyword '${word}' after switching rule, only 'if' and 'unless' are allowed.`);
   }
@@ -302,7 +302,7 @@ function setSource(statement: Statement, proxy: ProxyDraft, context: ParseContex
   let interfaceName = '';
   for (let at = 2; statement.at(at) !== ''; at += 2) {
     const word = statement.at(at);
-    if (word === 'usesrc') return context.notImplemented('source … usesrc');
+    if (word === 'usesrc') return context.notImplemented('source ... usesrc');
     if (word !== 'interface') {
       return context.alert(`'source' only supports optional keywords 'interface' and 'usesrc'.`);
     }
@@ -361,7 +361,7 @@ export const proxyKeywords: readonly ProxyKeyword[] = [
   row('enabled', 'any', [], setDisabled(false)),
   row('option', 'any', ['<name>', '[args]'], parseOption),
   row('timeout', 'any', ['<event>', '<time>'], setTimeoutOf, { listed: true }),
-  row('log', 'any', ['global | <target> …'], (statement, proxy, context) =>
+  row('log', 'any', ['global | <target> ...'], (statement, proxy, context) =>
     parseLogLine(statement, proxy.loggers, context.global.log, context),
   ),
   row('log-tag', 'any', ['<string>'], setLogTag),

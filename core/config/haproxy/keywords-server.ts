@@ -246,7 +246,7 @@ function setSource(option: ServerOption, settings: ServerSettings): void {
   let at = option.next + 1;
   let interfaceName = '';
   for (;;) {
-    if (statement.at(at) === 'usesrc') return option.fail(notImplementedText('source … usesrc').slice(0, -1));
+    if (statement.at(at) === 'usesrc') return option.fail(notImplementedText('source ... usesrc').slice(0, -1));
     if (statement.at(at) !== 'interface') break;
     interfaceName = statement.at(at + 1);
     if (interfaceName === '') {
@@ -449,7 +449,7 @@ function foreignTransport(parsed: ParsedAddress): string {
   if (parsed.multipath) return 'server mptcp@';
   if (parsed.family === 'sockpair') return 'server sockpair@';
   if (parsed.datagramProtocol) return parsed.datagram ? 'server udp@' : 'server quic@';
-  return parsed.hostName.startsWith('_') ? 'server … DNS SRV record' : '';
+  return parsed.hostName.startsWith('_') ? 'server ... DNS SRV record' : '';
 }
 
 /** Reads options from word `from` on. False: the line is unusable. */
@@ -499,7 +499,7 @@ function readOptions(
 
 function refuseOption(keyword: string, isDefault: boolean, line: ServerLine): void {
   if (SERVER_WORDS.includes(keyword.split('(')[0]!)) {
-    line.notImplemented(isDefault ? `default-server … ${keyword}` : `server … ${keyword}`);
+    line.notImplemented(isDefault ? `default-server ... ${keyword}` : `server ... ${keyword}`);
     return;
   }
   const hint = bestMatch(keyword, [...SERVER_WORDS, ...SERVER_HINTS]);

@@ -8,47 +8,47 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /** Global section: what `haproxy -dKcfg` lists. */
 export const GLOBAL_REGISTERED = words(`
-  acme.scheduler ca-base chroot close-spread-time cpu-affinity cpu-policy cpu-set crt-base daemon default-path
-  dns-accept-family expose-deprecated-directives expose-experimental-directives force-cfg-parser-pause grace
-  h1-accept-payload-with-any-method h1-case-adjust h1-case-adjust-file
-  h1-do-not-close-on-insecure-transfer-encoding hard-stop-after harden.reject-privileged-ports.quic
-  harden.reject-privileged-ports.tcp http-err-codes http-fail-codes httpclient.resolvers.disabled
-  httpclient.resolvers.id httpclient.resolvers.prefer httpclient.retries httpclient.ssl.ca-file
-  httpclient.ssl.verify httpclient.timeout.connect issuers-chain-path jwt.decrypt_alg_list jwt.decrypt_enc_list
-  key-base localpeer master-worker max-threads-per-group maxsslconn mworker-max-reloads nbproc nbthread
-  no-memory-trimming noepoll noevports nokqueue noktls nopoll ocsp-update.disable ocsp-update.httpproxy
-  ocsp-update.maxdelay ocsp-update.mindelay ocsp-update.mode pidfile pp2-never-send-local prealloc-fd presetenv
-  profiling.tasks quiet resetenv set-var set-var-fmt setcap setenv shm-stats-file shm-stats-file-max-objects
-  ssl-default-bind-ciphers ssl-default-bind-ciphersuites ssl-default-bind-client-sigalgs ssl-default-bind-curves
-  ssl-default-bind-options ssl-default-bind-sigalgs ssl-default-server-ciphers ssl-default-server-ciphersuites
-  ssl-default-server-client-sigalgs ssl-default-server-curves ssl-default-server-options
-  ssl-default-server-sigalgs ssl-dh-param-file ssl-engine ssl-load-extra-del-ext ssl-load-extra-files
-  ssl-mode-async ssl-passphrase-cmd ssl-propquery ssl-provider ssl-provider-path ssl-security-level
-  ssl-skip-self-issued-ca stats stress-level thread-group thread-groups thread-hard-limit
-  tune.applet.zero-copy-forwarding tune.buffers.limit tune.buffers.reserve tune.bufsize tune.bufsize.large
-  tune.bufsize.small tune.chksize tune.cli.max-payload-size tune.comp.maxlevel tune.defaults.purge
-  tune.disable-fast-forward tune.disable-zero-copy-forwarding tune.epoll.mask-events
-  tune.events.max-events-at-once tune.fail-alloc tune.fd.edge-triggered tune.glitches.kill.cpu-usage
-  tune.h1.be.glitches-threshold tune.h1.fe.glitches-threshold tune.h1.zero-copy-fwd-recv
-  tune.h1.zero-copy-fwd-send tune.h2.be.glitches-threshold tune.h2.be.initial-window-size
+  tune.epoll.mask-events cpu-policy cpu-set cpu-affinity ocsp-update.disable tune.ssl.ocsp-update.maxdelay
+  ocsp-update.maxdelay tune.ssl.ocsp-update.mindelay ocsp-update.mindelay ocsp-update.mode ocsp-update.httpproxy
+  ca-base crt-base key-base issuers-chain-path maxsslconn ssl-default-bind-options ssl-default-server-options
+  ssl-dh-param-file ssl-mode-async ssl-engine ssl-propquery ssl-provider ssl-provider-path ssl-security-level
+  ssl-skip-self-issued-ca tune.ssl.cachesize tune.ssl.certificate-compression tune.ssl.default-dh-param
+  tune.ssl.force-private-cache tune.ssl.lifetime tune.ssl.maxrecord tune.ssl.hard-maxrecord
+  tune.ssl.ssl-ctx-cache-size tune.ssl.capture-cipherlist-size tune.ssl.capture-buffer-size tune.ssl.keylog
+  ssl-default-bind-ciphers ssl-default-server-ciphers ssl-default-bind-curves ssl-default-server-curves
+  ssl-default-bind-sigalgs ssl-default-server-sigalgs ssl-default-bind-client-sigalgs
+  ssl-default-server-client-sigalgs ssl-default-bind-ciphersuites ssl-default-server-ciphersuites
+  ssl-load-extra-files ssl-load-extra-del-ext ssl-passphrase-cmd acme.scheduler jwt.decrypt_alg_list
+  jwt.decrypt_enc_list setcap tune.h2.be.glitches-threshold tune.h2.be.initial-window-size
   tune.h2.be.max-concurrent-streams tune.h2.be.max-frames-at-once tune.h2.be.rxbuf tune.h2.fe.glitches-threshold
   tune.h2.fe.initial-window-size tune.h2.fe.max-concurrent-streams tune.h2.fe.max-frames-at-once
   tune.h2.fe.max-rst-at-once tune.h2.fe.max-total-streams tune.h2.fe.rxbuf tune.h2.header-table-size
   tune.h2.initial-window-size tune.h2.log-errors tune.h2.max-concurrent-streams tune.h2.max-frame-size
-  tune.h2.zero-copy-fwd-send tune.http.cookielen tune.http.logurilen tune.http.maxhdr tune.idle-pool.shared
-  tune.idletimer tune.listener.default-shards tune.listener.multi-queue tune.max-checks-per-thread
-  tune.max-rules-at-once tune.maxaccept tune.maxpollevents tune.maxrewrite tune.memory.hot-size
-  tune.notsent-lowat.client tune.notsent-lowat.server tune.pattern.cache-size tune.peers.max-updates-at-once
-  tune.pipesize tune.pool-high-fd-ratio tune.pool-low-fd-ratio tune.pt.zero-copy-forwarding tune.rcvbuf.backend
-  tune.rcvbuf.client tune.rcvbuf.frontend tune.rcvbuf.server tune.recv_enough tune.renice.runtime
-  tune.renice.startup tune.ring.queues tune.runqueue-depth tune.sched.low-latency tune.sndbuf.backend
-  tune.sndbuf.client tune.sndbuf.frontend tune.sndbuf.server tune.ssl.cachesize tune.ssl.capture-buffer-size
-  tune.ssl.capture-cipherlist-size tune.ssl.certificate-compression tune.ssl.default-dh-param
-  tune.ssl.force-private-cache tune.ssl.hard-maxrecord tune.ssl.keylog tune.ssl.lifetime tune.ssl.maxrecord
-  tune.ssl.ocsp-update.maxdelay tune.ssl.ocsp-update.mindelay tune.ssl.ssl-ctx-cache-size tune.stick-counters
-  tune.streams-elasticity tune.takeover-other-tg-connections tune.vars.check-max-size tune.vars.global-max-size
-  tune.vars.proc-max-size tune.vars.reqres-max-size tune.vars.sess-max-size tune.vars.txn-max-size unsetenv
-  warn-blocked-traffic-after zero-warning
+  tune.h2.zero-copy-fwd-send tune.idle-pool.shared tune.pool-high-fd-ratio tune.pool-low-fd-ratio
+  tune.stick-counters profiling.tasks default-path tune.peers.max-updates-at-once stats tune.cli.max-payload-size
+  pp2-never-send-local dns-accept-family grace hard-stop-after close-spread-time tune.max-checks-per-thread
+  tune.listener.default-shards tune.listener.multi-queue tune.applet.zero-copy-forwarding
+  httpclient.resolvers.disabled httpclient.resolvers.id httpclient.resolvers.prefer httpclient.retries
+  httpclient.timeout.connect httpclient.ssl.verify httpclient.ssl.ca-file set-var set-var-fmt
+  tune.vars.global-max-size tune.vars.proc-max-size tune.vars.sess-max-size tune.vars.txn-max-size
+  tune.vars.reqres-max-size tune.vars.check-max-size tune.events.max-events-at-once tune.fail-alloc
+  tune.memory.hot-size no-memory-trimming chroot daemon expose-deprecated-directives
+  expose-experimental-directives force-cfg-parser-pause harden.reject-privileged-ports.quic
+  harden.reject-privileged-ports.tcp localpeer master-worker nbproc noepoll noevports nokqueue noktls nopoll
+  pidfile prealloc-fd presetenv quiet resetenv setenv shm-stats-file shm-stats-file-max-objects stress-level
+  tune.bufsize tune.chksize tune.comp.maxlevel tune.defaults.purge tune.disable-fast-forward
+  tune.disable-zero-copy-forwarding tune.glitches.kill.cpu-usage tune.http.cookielen tune.http.logurilen
+  tune.http.maxhdr tune.idletimer tune.max-rules-at-once tune.maxaccept tune.maxpollevents tune.maxrewrite
+  tune.notsent-lowat.client tune.notsent-lowat.server tune.pattern.cache-size tune.pipesize tune.rcvbuf.client
+  tune.rcvbuf.server tune.recv_enough tune.renice.runtime tune.renice.startup tune.runqueue-depth
+  tune.sndbuf.client tune.sndbuf.server tune.streams-elasticity tune.takeover-other-tg-connections unsetenv
+  zero-warning tune.pt.zero-copy-forwarding h1-do-not-close-on-insecure-transfer-encoding tune.fd.edge-triggered
+  tune.sched.low-latency mworker-max-reloads tune.ring.queues thread-hard-limit nbthread thread-group
+  thread-groups max-threads-per-group http-err-codes http-fail-codes tune.buffers.limit tune.buffers.reserve
+  tune.bufsize.large tune.bufsize.small warn-blocked-traffic-after tune.rcvbuf.backend tune.rcvbuf.frontend
+  tune.sndbuf.backend tune.sndbuf.frontend h1-accept-payload-with-any-method h1-case-adjust h1-case-adjust-file
+  tune.h1.be.glitches-threshold tune.h1.fe.glitches-threshold tune.h1.zero-copy-fwd-recv
+  tune.h1.zero-copy-fwd-send
 `);
 
 /** Global section: suggested too, though `-dKcfg` does not list them. */
@@ -87,10 +87,10 @@ export const GLOBAL_UNLISTED = words(`
 
 /** Proxy sections: what `haproxy -dKcfg` lists. */
 export const PROXY_REGISTERED = words(`
-  clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout compression contimeout declare errorfile errorfiles
-  errorloc errorloc302 errorloc303 external-check filter filter-sequence force-be-switch guid
-  hash-preserve-affinity http-check http-error log-steps max-keep-alive-queue rate-limit retry-on srvtcpka-cnt
-  srvtcpka-idle srvtcpka-intvl srvtimeout ssl-f-use tcp-check tcp-request tcp-response timeout use-fcgi-app
+  ssl-f-use log-steps http-check tcp-check timeout clitimeout contimeout srvtimeout rate-limit
+  max-keep-alive-queue declare retry-on hash-preserve-affinity clitcpka-cnt srvtcpka-cnt clitcpka-idle
+  srvtcpka-idle clitcpka-intvl srvtcpka-intvl force-be-switch guid errorloc errorloc302 errorloc303 errorfile
+  errorfiles http-error tcp-request tcp-response use-fcgi-app external-check compression filter filter-sequence
 `);
 
 /** Proxy sections: suggested too. */
@@ -111,12 +111,12 @@ export const PROXY_UNLISTED = words(`
 
 /** `option …`: the on/off ones. */
 export const OPTIONS_REGISTERED = words(`
-  abortonclose accept-unsafe-violations-in-http-request accept-unsafe-violations-in-http-response allbackups
-  checkcache clitcpka contstats disable-h2-upgrade dontlog-normal dontlognull h1-case-adjust-bogus-client
-  h1-case-adjust-bogus-server http-buffer-request http-drop-request-trailers http-drop-response-trailers
-  http-ignore-probes http-no-delay http-pretend-keepalive http-use-proxy-header idle-close-on-response
-  independent-streams log-health-checks log-separate-errors logasap nolinger persist prefer-last-server
-  socket-stats splice-auto splice-request splice-response srvtcpka tcp-smart-accept tcp-smart-connect transparent
+  abortonclose allbackups checkcache clitcpka contstats dontlognull http-buffer-request http-drop-request-trailers
+  http-drop-response-trailers http-ignore-probes idle-close-on-response prefer-last-server logasap nolinger
+  persist srvtcpka transparent splice-request splice-response splice-auto accept-unsafe-violations-in-http-request
+  accept-unsafe-violations-in-http-response dontlog-normal log-separate-errors log-health-checks socket-stats
+  tcp-smart-accept tcp-smart-connect independent-streams http-use-proxy-header http-pretend-keepalive
+  http-no-delay h1-case-adjust-bogus-client h1-case-adjust-bogus-server disable-h2-upgrade
 `);
 
 /** `option …`: suggested too. */
@@ -134,18 +134,18 @@ export const OPTIONS_UNLISTED = words(`
 
 /** `bind <addr> …` without those of TLS. */
 export const BIND_PLAIN = words(`
-  accept-netscaler-cip accept-proxy backlog cc defer-accept expose-fd gid group guid-prefix id idle-ping interface
-  label level maxconn mode mss name namespace nbconn nice process proto severity-output shards tcp-md5sig tcp-ss
-  tcp-ut tfo thread transparent uid user v4v6 v6only
+  level expose-fd severity-output accept-netscaler-cip accept-proxy backlog guid-prefix id idle-ping label maxconn
+  name nbconn nice process proto shards thread cc defer-accept interface mss tcp-md5sig tcp-ss tcp-ut tfo
+  transparent v4v6 v6only namespace gid group mode uid user
 `);
 
 /** `bind <addr> ssl …`. */
 export const BIND_TLS = words(`
-  ssl allow-0rtt alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites
+  allow-0rtt alpn ca-file ca-verify-file ca-ignore-err ca-sign-file ca-sign-pass ciphers ciphersuites
   client-sigalgs crl-file crt crt-ignore-err crt-list curves default-crt ecdhe force-sslv3 force-tlsv10
   force-tlsv11 force-tlsv12 force-tlsv13 generate-certificates ktls no-alpn no-ca-names no-sslv3 no-strict-sni
-  no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 npn prefer-client-ciphers sigalgs ssl-max-ver ssl-min-ver
-  strict-sni tls-ticket-keys tls-tickets verify
+  no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 no-tls-tickets sigalgs ssl ssl-min-ver ssl-max-ver strict-sni
+  tls-tickets tls-ticket-keys verify npn prefer-client-ciphers
 `);
 
 /** `bind …`: only in builds with QUIC. */
@@ -155,19 +155,19 @@ export const BIND_UNLISTED = words(`
 
 /** `server <name> <addr> …`, TLS included. */
 export const SERVER_WORDS = words(`
-  addr agent-addr agent-check agent-inter agent-port agent-send allow-0rtt alpn backup ca-file cc check check-alpn
-  check-pool-conn-name check-proto check-reuse-pool check-send-proxy check-sni check-sni-auto check-ssl
-  check-via-socks4 ciphers ciphersuites client-sigalgs cookie crl-file crt curves disabled downinter enabled
-  error-limit fall fastinter force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 guid hash-key
-  healthcheck id idle-ping init-addr init-state inter ktls log-bufsize log-proto max-reuse maxconn maxqueue
-  minconn namespace no-agent-check no-backup no-check no-check-reuse-pool no-check-send-proxy no-check-sni-auto
-  no-check-ssl no-renegotiate no-send-proxy no-send-proxy-v2 no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn
-  no-sni-auto no-ssl no-ssl-reuse no-sslv3 no-tfo no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 non-stick
-  npn observe on-error on-marked-down on-marked-up pool-conn-name pool-low-conn pool-max-conn pool-purge-delay
-  port proto proxy-v2-options redir renegotiate resolve-net resolve-opts resolve-prefer resolvers rise send-proxy
-  send-proxy-v2 send-proxy-v2-ssl send-proxy-v2-ssl-cn set-proxy-v2-tlv-fmt shard sigalgs slowstart sni sni-auto
-  socks4 source ssl ssl-max-ver ssl-min-ver ssl-reuse stick strict-maxconn tcp-md5sig tcp-ut tfo tls-tickets track
-  usesrc verify verifyhost weight ws
+  allow-0rtt alpn ca-file check-alpn check-sni check-sni-auto check-ssl ciphers ciphersuites client-sigalgs
+  crl-file curves crt force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 ktls no-check-sni-auto
+  no-check-ssl no-renegotiate no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-sni-auto no-ssl no-ssl-reuse
+  no-sslv3 no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 no-tls-tickets npn renegotiate send-proxy-v2-ssl
+  send-proxy-v2-ssl-cn sigalgs sni sni-auto ssl ssl-min-ver ssl-max-ver ssl-reuse tls-tickets verify verifyhost
+  backup cookie disabled enabled error-limit guid ws hash-key id idle-ping init-addr init-state log-bufsize
+  log-proto maxconn maxqueue max-reuse minconn namespace no-backup no-send-proxy no-send-proxy-v2 no-tfo non-stick
+  observe on-error on-marked-down on-marked-up pool-conn-name pool-low-conn pool-max-conn pool-purge-delay proto
+  proxy-v2-options redir resolve-net resolve-opts resolve-prefer resolvers send-proxy send-proxy-v2
+  set-proxy-v2-tlv-fmt shard slowstart source stick strict-maxconn tfo track socks4 usesrc weight healthcheck addr
+  agent-addr agent-check agent-inter agent-port agent-send check check-pool-conn-name check-proto check-reuse-pool
+  check-send-proxy check-via-socks4 no-agent-check no-check no-check-reuse-pool no-check-send-proxy rise fall
+  inter fastinter downinter port cc tcp-md5sig tcp-ut
 `);
 
 /** Values of server options, suggested where a keyword was expected. */

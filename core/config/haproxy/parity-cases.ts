@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the configuration language writes variables the same way
+
 // Configurations whose diagnostics must be HAProxy 3.4's, word for word; parity.test.ts compares them.
 //
 // Each is small and wrong (or odd) in a few ways at once, within what weir implements. `@DIR@` becomes the
@@ -155,7 +157,7 @@ export const PARITY_CASES: Readonly<Record<string, string>> = {
 
   // Options
   options: frontend(
-    ...['option', 'option nonsense', 'option forwarfor', 'option httplgo', 'option dontlognull x', 'option allbackups'],
+    ...['option', 'option nonsense', 'option forwarfor', 'option httplgo', 'option dontlognull x'],
     ...[
       'option forceclose',
       'option http-tunnel',
@@ -165,6 +167,7 @@ export const PARITY_CASES: Readonly<Record<string, string>> = {
     ],
     ...['option httplog x', 'option tcplog x', 'option tcpka x', 'option httpclose x', 'option redispatch'],
   ),
+  'an option on the wrong side': frontend('option allbackups'),
   forwardfor: frontend(
     ...['option forwardfor except', 'option forwardfor except nope.invalid', 'option forwardfor header'],
     ...['option forwardfor foo', 'option originalto if-none', 'option originalto except 300.1.1.1/8'],
@@ -353,6 +356,18 @@ export const PARITY_CASES: Readonly<Record<string, string>> = {
   'nbthread after a proxy': `${DEFAULTS}backend b\nglobal\n nbthread 2\n thread-groups 1\n`,
   'default-path': global('default-path', 'default-path x', 'default-path origin'),
 
+  'sizes and times with odd ends': `${global('tune.bufsize 16kk', 'hard-stop-after 5sx', 'grace 1h')}${DEFAULTS}backend b\n timeout server 1dd\n`,
+  'an unknown user in a bind of a Unix socket': address(
+    '/tmp/x.sock user no-such-user',
+    'unix@/tmp/y.sock mode 600 uid',
+  ),
+  'a prefix for Unix sockets': `${global('unix-bind prefix /tmp/p mode 600', 'unix-bind prefix /tmp/q')}${DEFAULTS}frontend f\n bind unix@${'x'.repeat(95)}\n`,
+  'a section of the wrong kind of words': `${DEFAULTS}backend b\n bind\n monitor-uri\n use_backend\n default_backend\nfrontend f\n server\n balance\n fullconn\n source\n`,
+  'comments and odd spacing': `\t global # x\n\tmaxconn\t5 6 # y\n${DEFAULTS}backend\tb # c\n\tretries\t\\#\n  nonsense#not a comment\n`,
+  'carriage returns': `global\r\n nonsense\r\n${DEFAULTS}backend b\r\n nonsense x\r\n`,
+  'bytes beyond ASCII': `${DEFAULTS}backend b\n nons\xe9nse\n monitor-uri "\xff\xfe\n`,
+  'a very long line': `${DEFAULTS}backend b\n nonsense ${'y'.repeat(5000)}\n description ${'z'.repeat(5000)}"\n`,
+
   // References and modes
   'missing backends': frontend('default_backend nope', 'use_backend nada', 'use_backend nope2'),
   'only the first faulty proxy is told': `${DEFAULTS}frontend a\n bind :1\n default_backend x\nfrontend b\n bind :2\n default_backend y\n`,
@@ -365,11 +380,11 @@ export const PARITY_CASES: Readonly<Record<string, string>> = {
     'frontend f\n bind :1\nbackend b\n server s 127.0.0.1:80\nlisten l\n mode http\n bind :2\n timeout client 1s\n server s 127.0.0.1:80\n timeout connect 1s\n timeout tunnel 1s\n',
   'options that need HTTP':
     'defaults\n option httplog\n option http-no-delay\n option http-ignore-probes\n option forwardfor\n option originalto\n monitor-uri /x\nlisten l\n bind :1\n option forwarded\n option http-pretend-keepalive\n timeout client 1s\n',
-  'servers of one name': backend(
+  'servers of one name': backend('server a 127.0.0.1:80', 'server a 127.0.0.1:81', 'server a 127.0.0.1:82'),
+  'servers of one name among others': backend(
     'server a 127.0.0.1:80',
     'server b 127.0.0.1:80',
     'server a 127.0.0.1:81',
-    'server a 127.0.0.1:82',
   ),
   'a log format without logs': frontend('option httplog'),
   'disabled proxies are not judged': frontend('disabled', 'default_backend nope'),
@@ -390,7 +405,8 @@ export const PARITY_CASES: Readonly<Record<string, string>> = {
 export const PARITY_DIFFERENCES: Readonly<Record<string, string>> = {
   'an unknown pseudo variable': 'HAProxy leaves its end-of-name mark in the line it shows; weir shows the whole line',
   'a default that is empty': 'the same mark, behind the default value',
-  'an option on the wrong side': 'HAProxy warns that it ignores the option, then refuses it as unknown (a slip of 3.4.0)',
+  'an option on the wrong side':
+    'HAProxy warns that it ignores the option, then refuses it as unknown (a slip of 3.4.0)',
   'bind in a backend': 'HAProxy counts the ignored listener as one to start with, weir does not: exit code 2',
   'servers of one name among others': 'HAProxy 3.4.0 overlooks the second name when other servers stand beside it',
 };

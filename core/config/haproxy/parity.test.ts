@@ -9,7 +9,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fuzz } from '../../testing/fuzz.ts';
 import { formatDiagnostics } from './diagnostics.ts';
+import { Environment } from './environment.ts';
+import { lexLine } from './lexer.ts';
 import { loadConfiguration } from './load.ts';
 import { PARITY_CASES, PARITY_DIFFERENCES } from './parity-cases.ts';
 
@@ -80,4 +83,73 @@ for (const [title, reason] of Object.entries(PARITY_DIFFERENCES)) {
     const { expected, actual } = judge(content);
     notDeepStrictEqual(actual, expected);
   });
+}
+
+const PIECES = [
+  ...[
+    '"',
+    "'",
+    '\\',
+    '$',
+    '{',
+    '}',
+    '[*]',
+    '[',
+    ' ',
+    '  ',
+    '\t',
+    '#',
+    'a',
+    'bc',
+    'HOME',
+    'PATH',
+    'NONE_AT_ALL',
+    '\\x41',
+  ],
+  ...[
+    '"$HOME"',
+    `"$${'{'}PATH[*]}"`,
+    `"$${'{'}HOME}"`,
+    '\\ ',
+    '\\"',
+    "\\'",
+    '\\#',
+    '\\$',
+    '\\n',
+    '\\x4',
+    "''",
+    '""',
+    '\x7f',
+    '\xe9',
+  ],
+];
+
+/** What HAProxy shows of a line under a message is cut at its own marks; the message has the position anyway. */
+function withoutShownLines(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !line.startsWith('  '))
+    .join('\n');
+}
+
+// Goal: quoting, escapes and expansion agree for any line. Method: random lines behind `.notice`, which prints its
+// first word and complains about a second; a file of them is read by both programs.
+if (skip === false) {
+  fuzz(
+    'random lines have the same words in HAProxy',
+    (prng) => {
+      // One mistake keeps HAProxy from looking at the words of the other lines: half of the files have none.
+      const sound = prng.below(2) === 0;
+      const nowhere = { file: '', line: 1, section: '' };
+      let content = '';
+      for (let left = 40; left > 0; left--) {
+        let line = '.notice ';
+        for (let pieces = prng.below(8); pieces > 0; pieces--) line += prng.pick(PIECES);
+        if (!sound || lexLine(line, new Environment(process.env), nowhere).error === null) content += `${line}\n`;
+      }
+      const { expected, actual } = judge(content);
+      strictEqual(withoutShownLines(actual.text), withoutShownLines(expected.text));
+    },
+    100,
+  );
 }

@@ -204,25 +204,32 @@ function wait(start: number, end: number, head: Head, limits: HeadLimits): numbe
 
 /** As wait, after a line was read up to `end` and did not end there. */
 function waitFrom(start: number, end: number, head: Head, limits: HeadLimits): number {
-  // The last byte is looked at again: it may be the LF whose line is whole once we see what follows it.
-  head.scannedOffset = end > head.lineOffset ? end - 1 : head.lineOffset;
+  // The last two bytes are looked at again: they may be the line end whose line is whole once we see what follows.
+  head.scannedOffset = Math.max(head.lineOffset, end - 2);
   return wait(start, end, head, limits);
 }
 
-/** Does the unfinished line end before `end`? If not, remembers how far was looked. */
+/**
+ * Does the unfinished line end before `end`, or does it hold a byte that no line holds? If neither, remembers how far
+ * was looked. (Other errors in a line that has begun are seen when it ends.)
+ */
 function lineIsWhole(bytes: Uint8Array, end: number, head: Head): boolean {
   let p = head.scannedOffset;
   for (;;) {
-    while (p < end && bytes[p] !== LF) p++;
-    if (p >= end) break;
-    if (head.parsePhase === PARSE_START_LINE) return true;
-    if (p === head.lineOffset || (p === head.lineOffset + 1 && bytes[p - 1] === CR)) return true; // the empty line
-    if (p + 1 >= end) break;
-    if (bytes[p + 1] !== SP && bytes[p + 1] !== HT) return true;
-    p++; // folded: the line goes on
+    while (p < end && VALUE[bytes[p]!] === 1) p++;
+    head.scannedOffset = p;
+    if (p >= end) return false;
+    let lineEnd = p;
+    if (bytes[p] === CR) {
+      lineEnd = p + 1;
+      if (lineEnd >= end) return false;
+    }
+    if (bytes[lineEnd] !== LF) return true; // a NUL or a bare CR: refused, whatever follows
+    if (head.parsePhase === PARSE_START_LINE || p === head.lineOffset) return true; // needs no look at what follows
+    if (lineEnd + 1 >= end) return false;
+    if (bytes[lineEnd + 1] !== SP && bytes[lineEnd + 1] !== HT) return true;
+    p = lineEnd + 1; // folded: the line goes on
   }
-  head.scannedOffset = p;
-  return false;
 }
 
 /** Passes empty lines, remembering how far; returns the first byte of something else, or a negative verdict. */
@@ -406,15 +413,23 @@ function parseFields(
     head.headerCount = index;
     if (p >= end) return -HEAD_PARTIAL;
 
-    // Four bytes at once while all are letters or dashes. Setting bit 5 lower-cases a letter; a byte from 128 on may
-    // carry into its neighbour's sums, but fails by itself, and one that fails sends all four to the loop below.
+    // Four bytes at once as far as they are letters or dashes; any other token byte is left to the loop below.
+    // Setting bit 5 lower-cases a letter. A byte from 128 on may carry into the sums of the bytes after it, but
+    // it fails by itself and only the bytes before the first that fails are taken.
     while (p <= wordEnd) {
       const raw = view.getInt32(p, true);
       const lower = raw | 0x20202020;
       const letters = (lower + 0x1f1f1f1f) & ~(lower + 0x05050505) & ~lower;
       const dash = raw ^ 0x2d2d2d2d;
       const others = ((dash & 0x7f7f7f7f) + 0x7f7f7f7f) | dash;
-      if (((letters | ~others) & HIGH_BITS) !== HIGH_BITS) break;
+      const failing = ~letters & others & HIGH_BITS;
+      if (failing !== 0) {
+        const goodBits = 24 - Math.clz32(failing & -failing);
+        const good = (1 << goodBits) - 1;
+        view.setInt32(p, (lower & good) | (raw & ~good), true);
+        p += goodBits >> 3;
+        break;
+      }
       view.setInt32(p, lower, true);
       p += 4;
     }
@@ -436,7 +451,11 @@ function parseFields(
       // Above 13 lies nothing that ends a value; of the few bytes below, only NUL, LF and CR do.
       while (p <= wordEnd) {
         const word = view.getInt32(p, true);
-        if (((word - 0x0e0e0e0e) & ~word & HIGH_BITS) !== 0) break;
+        const low = (word - 0x0e0e0e0e) & ~word & HIGH_BITS; // its lowest bit belongs to the first byte below 14
+        if (low !== 0) {
+          p += (31 - Math.clz32(low & -low)) >> 3;
+          break;
+        }
         p += 4;
       }
       while (p < end && (bytes[p]! > 13 || VALUE[bytes[p]!] === 1)) p++;

@@ -1,0 +1,84 @@
+// Goal: servers and threads may die under load at any moment; clients get only the errors that follow, and when all
+// is over nothing is left behind. Method: real processes, kill -9, the crash hook; then descriptors, places and
+// buffers are counted.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Prng } from '../../core/base/prng.ts';
+import { KillableOrigin } from './fault-children.ts';
+import { askOf, Load, type Outcome, send } from './fault-load.ts';
+import { type EngineName, ENGINES, type FaultProxy, startFaultProxy, waitUntil } from './fault-proxy.ts';
+
+const ORIGIN_COUNT = 3;
+const CLIENT_COUNT = 10;
+const KILLS: Record<EngineName, number> = { uring: 50, epoll: 15 };
+const CRASHES: Record<EngineName, number> = { uring: 20, epoll: 8 };
+
+const CONFIG = `
+global
+  nbthread 2
+  maxconn 500
+  log @LOG@ local0
+defaults
+  mode http
+  log global
+  option httplog
+  option redispatch
+  retries 2
+  timeout connect 200ms
+  timeout client 5s
+  timeout server 5s
+  timeout queue 5s
+listen main
+  bind 127.0.0.1:@FRONT@
+  balance roundrobin
+  server a 127.0.0.1:@A@
+  server b 127.0.0.1:@B@
+  server c 127.0.0.1:@C@
+`;
+
+async function startOrigins(proxy: FaultProxy): Promise<KillableOrigin[]> {
+  const origins = ['A', 'B', 'C'].slice(0, ORIGIN_COUNT).map((name) => new KillableOrigin(proxy.port(name)));
+  await Promise.all(origins.map((origin) => origin.start()));
+  return origins;
+}
+
+for (const engine of ENGINES) {
+  test(`${KILLS[engine]} times kill -9 of an origin under load leaves nothing behind (${engine})`, async () => {
+    const prng = new Prng(0x5eed);
+    const proxy = await startFaultProxy(CONFIG, { engine });
+    const origins = await startOrigins(proxy);
+    const front = proxy.port('FRONT');
+    try {
+      const baseSockets = proxy.socketCount();
+      const load = new Load(front, CLIENT_COUNT);
+      await waitUntil(() => load.count('ok') > 2 * CLIENT_COUNT, () => `no load: ${JSON.stringify([...load.counts])}`);
+      for (let kill = 0; kill < KILLS[engine]; kill++) {
+        const victim = origins[prng.below(ORIGIN_COUNT)]!;
+        const from = load.total;
+        await victim.kill();
+        await waitUntil(() => load.total > from + CLIENT_COUNT, () => 'the load stands still');
+        await victim.start();
+      }
+      await load.stop();
+      const possible: Outcome[] = ['ok', 'closed', 'cut', 'status 502', 'status 503'];
+      assert.deepEqual(load.others(...possible), {}, 'a dead origin is a closed connection, a cut body, 502 or 503');
+      assert.ok(load.count('ok') > load.total / 2, `most requests succeed: ${JSON.stringify([...load.counts])}`);
+      // Idle connections to the dead are noticed dead; every origin answers again.
+      for (let index = 0; index < 30; index++) assert.equal(await send(front, askOf(index)), 'ok');
+      await Promise.all(origins.map((origin) => origin.kill()));
+      await proxy.atRest(baseSockets);
+      assertServersIdle(await proxy.servers());
+    } finally {
+      await Promise.all(origins.map((origin) => origin.kill()));
+      await proxy.stop();
+    }
+  });
+}
+
+function assertServersIdle(text: string): void {
+  for (const [, active, pending] of text.matchAll(/Conn: (\d+) act, (\d+) pend/g)) {
+    assert.equal(`${active} ${pending}`, '0 0', text);
+  }
+  assert.match(text, /act\(FE\+BE\): 0\+0, 0 pend/, text);
+}

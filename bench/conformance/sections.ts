@@ -1,0 +1,167 @@
+// The configuration both proxies get: one section per behaviour, each with a listener and origins of its own.
+//
+// Words between @: NAME (the section's name and copy), BIND, BIND2 (its ports), ORIGIN, ORIGIN2 (scripted origins),
+// DEAD (a port nobody listens on), FULL (one that accepts nothing, so that connecting times out), LOG, DIR.
+
+export interface Section {
+  readonly name: string;
+  readonly copies?: number; // cases of a section run one after the other in each copy
+  readonly since?: '3.4'; // keywords or behaviour an older HAProxy does not have
+  readonly config: string;
+}
+
+export const GLOBAL = `
+global
+  nbthread 1
+  maxconn 2000
+`;
+
+interface Parts {
+  front?: string; // lines of the frontend
+  back?: string; // lines of the backend
+  server?: string; // words after the server's address
+  servers?: string; // the server lines instead
+  mode?: 'http' | 'tcp';
+  bind?: string; // words after the address
+  timeouts?: string;
+  log?: string;
+}
+
+function lines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .map((line) => `  ${line}\n`)
+    .join('');
+}
+
+function section(name: string, parts: Parts, rest: { copies?: number; since?: '3.4' } = {}): Section {
+  const mode = parts.mode ?? 'http';
+  const timeouts = parts.timeouts ?? '';
+  const config = [
+    `frontend @NAME@\n  mode ${mode}\n  bind 127.0.0.1:@BIND@ ${parts.bind ?? ''}\n`,
+    `  log @LOG@ local0\n  option ${parts.log ?? `${mode}log`}\n`,
+    '  timeout client 5s\n',
+    lines(parts.front ?? ''),
+    lines(timeouts).replace(/^ {2}timeout (connect|server|queue|tunnel|server-fin).*\n/gm, ''),
+    '  default_backend @NAME@_b\n',
+    `backend @NAME@_b\n  mode ${mode}\n  timeout connect 1s\n  timeout server 5s\n`,
+    lines(parts.back ?? ''),
+    lines(timeouts).replace(/^ {2}timeout (client|http-request|http-keep-alive|client-fin).*\n/gm, ''),
+    lines(parts.servers ?? `server s @ORIGIN@ ${parts.server ?? ''}`),
+  ].join('');
+  return { name, config, ...rest };
+}
+
+const MODES = ['keep-alive', 'server-close', 'httpclose'] as const;
+const modeOption = (mode: string): string =>
+  mode === 'keep-alive' ? 'option http-keep-alive' : mode === 'httpclose' ? 'option httpclose' : `option http-${mode}`;
+
+function modeSections(): Section[] {
+  return MODES.flatMap((front) =>
+    MODES.map((back) => section(`mode-${front}-${back}`, { front: modeOption(front), back: modeOption(back) })),
+  );
+}
+
+const PAGE = '@DIR@/page-503.http';
+
+export const SECTIONS: readonly Section[] = [
+  section('plain', {}, { copies: 8 }),
+  section('cut', {}, { copies: 12 }),
+  ...modeSections(),
+  section('pretend', { back: 'option http-server-close\noption http-pretend-keepalive' }),
+  section('forwardfor', { back: 'option forwardfor' }),
+  section('forwardfor-front', { front: 'option forwardfor' }),
+  section('forwardfor-both', { front: 'option forwardfor header X-Front', back: 'option forwardfor header X-Back' }),
+  section('forwardfor-except', { back: 'option forwardfor except 127.0.0.0/8' }),
+  section('forwardfor-other-except', { back: 'option forwardfor except 10.0.0.0/8' }),
+  section('forwardfor-if-none', { back: 'option forwardfor if-none' }),
+  section('forwardfor-if-none-both', { front: 'option forwardfor if-none', back: 'option forwardfor if-none' }),
+  section('forwardfor-if-none-mixed', { front: 'option forwardfor', back: 'option forwardfor if-none' }),
+  section('originalto', { back: 'option originalto' }),
+  section('originalto-header', { front: 'option originalto header X-To' }),
+  section('originalto-except', { back: 'option originalto except 127.0.0.1' }),
+  section('forwarded', { back: 'option forwarded' }, { since: '3.4' }),
+  section('forwarded-all', { back: 'option forwarded proto host by by_port for for_port' }, { since: '3.4' }),
+  section(
+    'forwarded-order',
+    { back: 'option forwarded\noption originalto\noption forwardfor' },
+    { since: '3.4' },
+  ),
+  section('accept-proxy', { bind: 'accept-proxy', back: 'option forwardfor', timeouts: 'timeout http-request 400ms' }),
+  section('accept-proxy-tcp', { mode: 'tcp', bind: 'accept-proxy', timeouts: 'timeout client 400ms' }),
+  section('proxy-in-out', { bind: 'accept-proxy', server: 'send-proxy' }),
+  section('send-proxy', { server: 'send-proxy' }),
+  section('send-proxy-v2', { server: 'send-proxy-v2' }),
+  section('send-proxy-v2-crc', { server: 'send-proxy-v2 proxy-v2-options crc32c' }),
+  section('send-proxy-tcp', { mode: 'tcp', server: 'send-proxy' }),
+  section('errorfile', { front: `errorfile 503 ${PAGE}\nerrorfile 400 @DIR@/page-400.http`, server: 'disabled' }),
+  section('errorfile-back', { back: `errorfile 503 ${PAGE}`, server: 'disabled' }),
+  section('disabled', { server: 'disabled' }),
+  section('monitor', { front: 'monitor-uri /alive' }),
+  section('reuse-never', { back: 'http-reuse never' }),
+  section('reuse-safe', { back: 'http-reuse safe' }),
+  section('reuse-aggressive', { back: 'http-reuse aggressive' }),
+  section('reuse-always', { back: 'http-reuse always' }),
+  section('pool-none', { back: 'http-reuse always', server: 'pool-max-conn 0' }),
+  section('dead', { servers: 'server s 127.0.0.1:@DEAD@', back: 'retries 0' }),
+  section('dead-retry', { servers: 'server s 127.0.0.1:@DEAD@', back: 'retries 1', timeouts: 'timeout connect 300ms' }),
+  section('dead-tcp', { mode: 'tcp', servers: 'server s 127.0.0.1:@DEAD@', back: 'retries 0' }),
+  section('redispatch', {
+    back: 'balance roundrobin\nretries 2\noption redispatch',
+    timeouts: 'timeout connect 300ms',
+    servers: 'server s1 127.0.0.1:@DEAD@\nserver s2 @ORIGIN@',
+  }),
+  section('no-redispatch', {
+    back: 'balance roundrobin\nretries 1',
+    timeouts: 'timeout connect 300ms',
+    servers: 'server s1 127.0.0.1:@DEAD@\nserver s2 @ORIGIN@ backup',
+  }),
+  section('redispatch-source', {
+    back: 'balance source\nretries 2\noption redispatch 1',
+    timeouts: 'timeout connect 300ms',
+    servers: 'server s1 127.0.0.1:@DEAD@\nserver s2 127.0.0.1:@DEAD@\nserver s3 @ORIGIN@ backup',
+  }),
+  section('full', { servers: 'server s 127.0.0.1:@FULL@', back: 'retries 0', timeouts: 'timeout connect 300ms' }),
+  section('full-retry', { servers: 'server s 127.0.0.1:@FULL@', back: 'retries 1', timeouts: 'timeout connect 300ms' }),
+  section('request-timeout', { timeouts: 'timeout http-request 300ms' }, { copies: 3 }),
+  section('probes', { front: 'option http-ignore-probes', timeouts: 'timeout http-request 300ms' }, { copies: 2 }),
+  section('dontlognull', { front: 'option dontlognull', timeouts: 'timeout http-request 300ms' }, { copies: 2 }),
+  section('keep-alive-timeout', { timeouts: 'timeout http-keep-alive 300ms' }),
+  section('client-timeout', { timeouts: 'timeout client 400ms' }, { copies: 3 }),
+  section('server-timeout', { timeouts: 'timeout server 400ms' }, { copies: 3 }),
+  section('queue', {
+    back: 'balance roundrobin',
+    server: 'maxconn 1',
+    timeouts: 'timeout queue 400ms',
+  }, { copies: 2 }),
+  section('maxqueue', { server: 'maxconn 1 maxqueue 1', timeouts: 'timeout queue 600ms' }),
+  section('abort', { back: 'option abortonclose' }, { copies: 2 }),
+  section('no-abort', { back: 'no option abortonclose' }, { copies: 2 }),
+  section('tcp', { mode: 'tcp' }, { copies: 2 }),
+  section('tcp-timeout', {
+    mode: 'tcp',
+    timeouts: 'timeout client 400ms\ntimeout server 400ms',
+  }, { copies: 2 }),
+  section('tcp-default-log', { mode: 'tcp', log: 'tcpka' }),
+  section('http-default-log', { log: 'tcpka' }),
+  section('tunnel', { timeouts: 'timeout tunnel 400ms' }, { copies: 2 }),
+  section('logasap', { front: 'option logasap' }),
+  section('tcp-logasap', { mode: 'tcp', front: 'option logasap' }),
+  section('separate-errors', { front: 'option log-separate-errors' }),
+  section('proxy-header-option', { front: 'option http-use-proxy-header' }),
+  section('backup', {
+    back: 'balance roundrobin',
+    servers: 'server s1 @ORIGIN@ disabled\nserver s2 @ORIGIN2@ backup',
+  }),
+  section('roundrobin', { back: 'balance roundrobin', servers: 'server s1 @ORIGIN@\nserver s2 @ORIGIN2@ weight 2' }),
+  section('no-backend-servers', { servers: '' }),
+];
+
+/** The files the configuration names, by the word after @DIR@/. */
+export const FILES: Readonly<Record<string, string>> = {
+  'page-503.http':
+    'HTTP/1.1 503 Gone Fishing\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nback',
+  'page-400.http': 'HTTP/1.0 400 Nope\r\nX-Page: own\r\nConnection: close\r\n\r\n<p>no</p>\n',
+};
