@@ -6,7 +6,7 @@ import { type Child, startChild } from '../rig/children.ts';
 const ORIGIN = fileURLToPath(new URL('./fault-origin.ts', import.meta.url));
 
 export class KillableOrigin {
-  port: number;
+  readonly port: number;
   private child: Child | null = null;
 
   constructor(port: number) {
@@ -21,6 +21,10 @@ export class KillableOrigin {
       void child.exited.then(() => reject(new Error(`the origin ended: ${child.lastWords()}`)));
     });
     this.child = child;
+  }
+
+  isAlive(): boolean {
+    return this.child !== null;
   }
 
   /** kill -9; resolves when it is gone. */

@@ -53,13 +53,16 @@ for (const engine of ENGINES) {
       const baseSockets = proxy.socketCount();
       const load = new Load(front, CLIENT_COUNT);
       await waitUntil(() => load.count('ok') > 2 * CLIENT_COUNT, () => `no load: ${JSON.stringify([...load.counts])}`);
+      const restarts: Promise<void>[] = [];
       for (let kill = 0; kill < KILLS[engine]; kill++) {
-        const victim = origins[prng.below(ORIGIN_COUNT)]!;
+        await waitUntil(() => origins.some((origin) => origin.isAlive()), () => 'no origin came back');
+        const victim = prng.pick(origins.filter((origin) => origin.isAlive()));
         const from = load.total;
         await victim.kill();
+        restarts.push(victim.start());
         await waitUntil(() => load.total > from + CLIENT_COUNT, () => 'the load stands still');
-        await victim.start();
       }
+      await Promise.all(restarts);
       await load.stop();
       const possible: Outcome[] = ['ok', 'closed', 'cut', 'status 502', 'status 503'];
       assert.deepEqual(load.others(...possible), {}, 'a dead origin is a closed connection, a cut body, 502 or 503');

@@ -98,7 +98,8 @@ export function earlyReply(status: number): Reply {
 }
 
 /**
- * The answer a stream gives by itself. A status without a reply of its own gets 500's.
+ * The answer a stream gives by itself. A status without a reply of its own gets 500's. For 400 and 408 the reference
+ * always closes.
  * @param connection CONNECTION_*: what the last header says about the connection
  */
 export function streamReply(status: number, connection: number): Reply {

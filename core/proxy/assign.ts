@@ -193,8 +193,8 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
   const timeouts = stream.backend!.proxy.timeouts;
   back.requestCount++;
-  stream.spliceDown = stream.frontend!.spliceDown || stream.backend!.spliceDown;
-  stream.spliceUp = stream.frontend!.spliceUp || stream.backend!.spliceUp;
+  stream.spliceDown = thread.model.global.splice;
+  stream.spliceUp = thread.model.global.splice;
   stream.phase = stream.http ? PHASE_RESPONSE : PHASE_TUNNEL;
   thread.recvStart(back);
   if (stream.requestLength > 0) {

@@ -5,6 +5,7 @@
 // was) and its end behind it. A head that is to precede the first bytes is moved from scratch to just before
 // them, so that head and body are one send.
 
+import { trailerFormBytes } from '../http/form-bytes.ts';
 import { CHUNKS_BAD, CHUNKS_DONE, writeChunkHeader, writeLastChunk } from '../http/h1/chunked.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import { BODY_CHUNKED, BODY_LENGTH, type Body } from './body-state.ts';
@@ -17,8 +18,8 @@ const CR = 13;
 const LF = 10;
 const LAST_CHUNK_BYTES = 5; // "0\r\n\r\n"
 
-/** What the last takeBody/placeHead call left to send: [start, end) of the slot. */
-export const ready = { start: 0, end: 0 };
+/** What the last takeBody/placeHead call left to send: [start, end) of the slot; what takeBody took, as logs count it. */
+export const ready = { start: 0, end: 0, formBytes: 0 };
 
 /**
  * Reads body bytes [offset, end) and leaves in `ready` what of the slot is to be sent for them, framed anew.
@@ -29,6 +30,7 @@ export const ready = { start: 0, end: 0 };
 export function takeBody(thread: ProxyThread, body: Body, offset: number, end: number): number {
   ready.start = offset;
   ready.end = offset;
+  ready.formBytes = 0;
   if (body.done) return offset;
   if (body.mode === BODY_LENGTH) {
     const left = body.leftBytes;
@@ -36,10 +38,12 @@ export function takeBody(thread: ProxyThread, body: Body, offset: number, end: n
     body.leftBytes = left - taken;
     body.done = left === taken;
     ready.end = offset + taken;
+    ready.formBytes = taken;
     return ready.end;
   }
   if (body.mode !== BODY_CHUNKED) {
     ready.end = end;
+    ready.formBytes = end - offset;
     return end;
   }
   return takeChunks(thread, body, offset, end);
@@ -53,6 +57,7 @@ function takeChunks(thread: ProxyThread, body: Body, offset: number, end: number
   body.done = verdict === CHUNKS_DONE;
   ready.start = decoder.dataOffset;
   ready.end = decoder.dataOffset + decoder.dataLength;
+  ready.formBytes = decoder.dataLength + (body.done ? trailerFormBytes(thread.trailers) : 0);
   if (body.chunkedOut && decoder.dataLength > 0) {
     ready.start = writeChunkHeader(bytes, decoder.dataOffset, decoder.dataLength);
     bytes[ready.end] = CR;

@@ -17,8 +17,11 @@ import {
   startBulk,
 } from './bulk.ts';
 import { connectionFailed } from './failure.ts';
+import { finishIfDone } from './finish.ts';
+import { requestEnd } from './request.ts';
 import { responseDone, responseEnd } from './response.ts';
-import { PHASE_BODY, PHASE_TUNNEL, type Stream } from './stream.ts';
+import { NO_SEGMENT } from './segments.ts';
+import { PHASE_BODY, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 import { backEnded, frontEnded, refreshDeadlines } from './tunnel.ts';
 
@@ -41,11 +44,19 @@ export function considerDown(thread: ProxyThread, stream: Stream, length: number
   startBulk(thread, bulkDown, back);
 }
 
-/** After bytes came from the client of a tunnel. */
+/** After bytes came from the client: the same for its side. */
 export function considerUp(thread: ProxyThread, stream: Stream, length: number): void {
-  if (stream.bulkUp.state !== BULK_NONE || !stream.spliceUp || stream.phase !== PHASE_TUNNEL) return;
-  stream.fullUpCount = length >= FULL_BYTES ? stream.fullUpCount + 1 : 0;
-  if (stream.fullUpCount >= FULL_COUNT) startBulk(thread, stream.bulkUp, stream.front!);
+  const { bulkUp, front, back } = stream;
+  if (bulkUp.state !== BULK_NONE || front === null || back === null) return;
+  if (stream.phase === PHASE_TUNNEL) {
+    stream.fullUpCount = length >= FULL_BYTES ? stream.fullUpCount + 1 : 0;
+    if (stream.fullUpCount < FULL_COUNT) return;
+  } else {
+    const forwarding = stream.phase === PHASE_RESPONSE || stream.phase === PHASE_BODY;
+    if (!forwarding || stream.request.mode !== BODY_LENGTH || stream.request.leftBytes < LEFT_BYTES_MIN) return;
+    if (front.inFirst !== NO_SEGMENT) return;
+  }
+  startBulk(thread, bulkUp, front);
 }
 
 /** A receive ended or a send completed: a direction that waits to begin splicing may begin. */
@@ -112,6 +123,13 @@ function stepUp(thread: ProxyThread, stream: Stream): void {
   stream.log.bytesUploaded += bulk.movedBytes;
   account(thread, stream, bulk);
   switch (result) {
+    case PUMP_DONE:
+      endBulk(thread, bulk);
+      stream.request.done = true;
+      thread.setDeadline(front, 0);
+      thread.recvStart(front);
+      if (stream.responseClosed) finishIfDone(thread, stream);
+      return;
     case PUMP_SLOW:
     case PUMP_NO_PIPE:
       leave(thread, stream, bulk, result);
@@ -120,7 +138,8 @@ function stepUp(thread: ProxyThread, stream: Stream): void {
     case PUMP_SOURCE_ENDED:
       endBulk(thread, bulk);
       front.endSeen = true;
-      frontEnded(thread, stream);
+      if (stream.phase === PHASE_TUNNEL) frontEnded(thread, stream);
+      else requestEnd(thread, stream);
       return;
     case PUMP_SOURCE_FAILED:
       endBulk(thread, bulk);

@@ -169,9 +169,12 @@ function frontBytes(thread: ProxyThread, front: Connection, bufferId: number, of
   if (stream !== null) {
     if (stream.phase === PHASE_TUNNEL && front.inFirst === NO_SEGMENT) {
       tunnelFromFront(thread, stream, bufferId, offset, length);
-      considerUp(thread, stream, length);
+      if (stream.spliceUp) considerUp(thread, stream, length);
     } else if (stream.phase === PHASE_TUNNEL) thread.hold(front, bufferId, offset, length);
-    else requestBytes(thread, stream, bufferId, offset, length);
+    else {
+      requestBytes(thread, stream, bufferId, offset, length);
+      if (front.stream === stream && !stream.request.done && stream.spliceUp) considerUp(thread, stream, length);
+    }
     return;
   }
   if (front.phase === FRONT_HEAD) {

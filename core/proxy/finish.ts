@@ -44,6 +44,8 @@ export function detachBack(thread: ProxyThread, stream: Stream, keep: boolean): 
     if (!kept) thread.closeConnection(back);
     else thread.recvStart(back);
   }
+  // Logs tell who else is on the server when the line is written.
+  if (stream.server !== null) stream.log.srvConn = thread.load.current(stream.server.loadRow) - 1;
   releasePlace(thread, stream);
 }
 
@@ -140,7 +142,7 @@ function accountStream(thread: ProxyThread, stream: Stream): void {
   cells[frontend.counterAt + counters.RES_OUT_BYTES]! += log.bytesRead;
   const backend = stream.backend;
   if (backend === null) return;
-  log.beconn = thread.load.current(backend.loadRow);
+  log.beconn = thread.load.current(backend.loadRow) - 1; // this stream has left it
   if (stream.http) thread.counters.countResponse(backend.counterRow, log.status);
   cells[backend.counterAt + counters.REQ_IN_BYTES]! += log.bytesUploaded;
   cells[backend.counterAt + counters.RES_OUT_BYTES]! += log.bytesRead;

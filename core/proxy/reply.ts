@@ -10,6 +10,7 @@ import { NO_BUFFER } from '../io/engine.ts';
 import { ENOBUFS } from '../io/net.ts';
 import * as counters from '../shared/counters.ts';
 import { BODY_NONE } from './body-state.ts';
+import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, detachBack, finishIfDone, setTermination } from './finish.ts';
 import { leaveQueue } from './queue.ts';
@@ -75,6 +76,8 @@ function sendReply(thread: ProxyThread, stream: Stream, status: number): void {
   assert(front !== null, 'a running stream has a client');
   if (stream.phase === PHASE_QUEUE) leaveQueue(thread, stream);
   stream.phase = PHASE_REPLY;
+  endBulk(thread, stream.bulkDown);
+  endBulk(thread, stream.bulkUp);
   detachBack(thread, stream, false);
   if (stream.requestBuffer !== NO_BUFFER) {
     thread.buffers.release(stream.requestBuffer);

@@ -4,6 +4,7 @@
 // head) and afterwards pass the body on as fast as the server takes it.
 
 import { assert } from '../base/assert.ts';
+import { requestFormBytes } from '../http/form-bytes.ts';
 import { parseRequestHead } from '../http/h1/parse.ts';
 import { HEAD_OK, HEAD_PARTIAL, statusOfVerdict } from '../http/h1/verdict.ts';
 import {
@@ -24,10 +25,12 @@ import {
   type Head,
 } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
+import type { LogRecord } from '../observe/log-record.ts';
 import * as counters from '../shared/counters.ts';
 import { assignServer } from './assign.ts';
 import { BODY_BAD, placeHead, ready, sendBody, takeBody } from './body.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from './body-state.ts';
+import { endBulk } from './bulk.ts';
 import { type Connection, FRONT_STREAM } from './connection.ts';
 import { fillAddresses } from './endpoints.ts';
 import { abortStream, closeFront, finishIfDone, setTermination } from './finish.ts';
@@ -37,6 +40,8 @@ import { phaseLetter, replyMonitor, replyStatus, sendText } from './reply.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_CONNECT, PHASE_QUEUE, PHASE_REPLY, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
 import { OUT_BYTES_HIGH, type ProxyThread, SCRATCH_BYTES } from './thread.ts';
+
+const SPACE = 32;
 
 /** Bytes of the next request head: gathers them and starts the stream when the head is whole. */
 export function headBytes(
@@ -130,10 +135,8 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
   cells[frontend.counterAt + counters.REQUESTS]! += 1;
   log.markIdle = front.headSinceMs - front.sinceMs;
   log.markRequest = nowMs - front.sinceMs;
-  log.bytesUploaded = front.headEnd - front.headStart;
-  if (frontend.logger.needsRequestLine) {
-    log.captureRequestLine(thread.bytes, head.startOffset, head.startLineEnd - head.startOffset);
-  }
+  log.bytesUploaded = requestFormBytes(head);
+  if (frontend.logger.needsRequestLine) captureLine(thread, head, log);
   frontend.logger.accepted(log);
   stream.method = head.method;
   stream.requestFlags = head.flags;
@@ -172,6 +175,26 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
   assignServer(thread, stream);
 }
 
+// The line as logs show it: its three words with one blank between them, however they came.
+function captureLine(thread: ProxyThread, head: Head, log: LogRecord): void {
+  const { methodOffset, methodLength, uriOffset, uriLength, versionOffset, versionLength } = head;
+  const isPlain = uriOffset === methodOffset + methodLength + 1 && versionOffset === uriOffset + uriLength + 1;
+  const bytes = thread.bytes;
+  if (isPlain && bytes[uriOffset - 1] === SPACE && bytes[versionOffset - 1] === SPACE) {
+    log.captureRequestLine(bytes, methodOffset, versionOffset + versionLength - methodOffset);
+    return;
+  }
+  const at = thread.scratchOffset;
+  let end = at + methodLength;
+  bytes.copyWithin(at, methodOffset, methodOffset + methodLength);
+  bytes[end++] = SPACE;
+  bytes.copyWithin(end, uriOffset, uriOffset + uriLength);
+  end += uriLength;
+  bytes[end++] = SPACE;
+  bytes.copyWithin(end, versionOffset, versionOffset + versionLength);
+  log.captureRequestLine(bytes, at, end + versionLength - at);
+}
+
 // Writes the head as the server will see it and puts it in front of the body bytes that came with it; what
 // belongs to later messages, or needs the body's own framing, is held. False: it does not fit, or no slot is free.
 function prepareRequest(thread: ProxyThread, stream: Stream, front: Connection, head: Head): boolean {
@@ -190,7 +213,10 @@ function prepareRequest(thread: ProxyThread, stream: Stream, front: Connection, 
   let rest = bodyOffset;
   ready.start = bodyOffset;
   ready.end = bodyOffset;
-  if (stream.request.mode === BODY_LENGTH) rest = takeBody(thread, stream.request, bodyOffset, end);
+  if (stream.request.mode === BODY_LENGTH) {
+    rest = takeBody(thread, stream.request, bodyOffset, end);
+    stream.log.bytesUploaded += ready.formBytes;
+  }
   // Received more than was read: hold it before the head is written over its neighbourhood.
   if (rest < end && !holdRest(thread, front, rest, end)) return false;
   if (!placeHead(thread, bufferId, written - scratch)) return false;
@@ -261,7 +287,6 @@ export function requestHeld(thread: ProxyThread, stream: Stream): void {
 function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, offset: number, length: number): void {
   const front = stream.front!;
   const body = stream.request;
-  stream.log.bytesUploaded += length;
   let slot = bufferId;
   let from = offset;
   let end = offset + length;
@@ -272,6 +297,7 @@ function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, o
     slot = takeGathered(front);
   }
   const consumed = takeBody(thread, body, from, end);
+  stream.log.bytesUploaded += ready.formBytes;
   if (consumed === BODY_BAD) {
     thread.buffers.release(slot);
     stream.closeFront = true;
@@ -298,6 +324,7 @@ function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, o
     return;
   }
   const timeouts = stream.frontend!.proxy.timeouts;
+  if (body.done) endBulk(thread, stream.bulkUp); // it may have been about to begin
   thread.setDeadline(front, body.done ? 0 : thread.after(timeouts.client));
   thread.setDeadline(back, thread.after(stream.backend!.proxy.timeouts.server));
   if (back.outBytes > OUT_BYTES_HIGH) thread.recvStop(front);

@@ -1,5 +1,6 @@
 // The server's side of an HTTP stream: from the first byte of a response head to the last byte of its body.
 
+import { responseFormBytes } from '../http/form-bytes.ts';
 import { parseResponseHead } from '../http/h1/parse.ts';
 import { HEAD_OK, HEAD_PARTIAL } from '../http/h1/verdict.ts';
 import {
@@ -43,7 +44,6 @@ export function responseBytes(
   length: number,
 ): void {
   const back = stream.back!;
-  stream.log.bytesRead += length;
   gather(thread, back, bufferId, offset, length);
   while (stream.phase === PHASE_RESPONSE && back.headBuffer !== NO_BUFFER) {
     const head = back.head ?? thread.takeHead();
@@ -64,6 +64,7 @@ export function responseBytes(
       replyStatus(thread, stream, 502, 'P', 'H');
       return;
     }
+    stream.log.bytesRead += responseFormBytes(head);
     const interim = head.status < 200 && (head.flags & HEAD_TUNNEL) === 0;
     if (interim) passInterim(thread, stream, back, head);
     else startResponse(thread, stream, back, head);
@@ -155,7 +156,6 @@ function startUpgrade(thread: ProxyThread, stream: Stream, back: Connection, hea
 /** Bytes from the server while the body flows. */
 export function bodyBytes(thread: ProxyThread, stream: Stream, bufferId: number, offset: number, length: number): void {
   const back = stream.back!;
-  stream.log.bytesRead += length;
   let slot = bufferId;
   let from = offset;
   let end = offset + length;
@@ -180,6 +180,7 @@ function passBody(
   const back = stream.back!;
   const body = stream.response;
   const consumed = takeBody(thread, body, offset, end);
+  stream.log.bytesRead += ready.formBytes;
   if (consumed === BODY_BAD) {
     thread.buffers.release(bufferId);
     badBody(thread, stream, headLength);

@@ -104,8 +104,6 @@ export class Backend {
   balancer: Balancer | null = null;
   readonly forwarded: Forwarded | null;
   readonly forwardedName: StaticText;
-  readonly spliceDown: boolean; // option splice-response or splice-auto
-  readonly spliceUp: boolean; // option splice-request or splice-auto
   readonly replies: Replies;
   readonly forwardFor: ForwardHeader | null;
   readonly originalTo: ForwardHeader | null;
@@ -120,8 +118,6 @@ export class Backend {
     this.loadRow = loadRow;
     this.counterRow = counterRow;
     this.counterAt = counterAt;
-    this.spliceDown = !proxy.noSplice;
-    this.spliceUp = proxy.spliceRequest || proxy.spliceAuto;
     this.replies = new Replies(proxy.errorFiles);
     this.forwardFor = forwardHeader(proxy.forwardFor, buffers);
     this.originalTo = forwardHeader(proxy.originalTo, buffers);
@@ -137,8 +133,6 @@ export class Frontend {
   readonly counterRow: number;
   readonly counterAt: number; // this thread's cells of it
   readonly logger: Logger;
-  readonly spliceDown: boolean; // option splice-response or splice-auto
-  readonly spliceUp: boolean; // option splice-request or splice-auto
   readonly replies: Replies;
   readonly forwardFor: ForwardHeader | null;
   readonly originalTo: ForwardHeader | null;
@@ -163,8 +157,6 @@ export class Frontend {
     this.counterAt = counterAt;
     this.logger = logger;
     this.maxconn = maxconn;
-    this.spliceDown = !proxy.noSplice;
-    this.spliceUp = proxy.spliceRequest || proxy.spliceAuto;
     this.replies = new Replies(proxy.errorFiles);
     this.forwardFor = forwardHeader(proxy.forwardFor, buffers);
     this.originalTo = forwardHeader(proxy.originalTo, buffers);

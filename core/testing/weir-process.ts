@@ -146,6 +146,7 @@ export function statusOf(where: number | string, path: string): Promise<number> 
       response.on('end', () => resolve(response.statusCode!));
       response.on('error', () => resolve(0));
     });
+    asked.on('timeout', () => asked.destroy());
     asked.on('error', () => resolve(0));
     asked.end();
   });

@@ -4,35 +4,20 @@
 // to listen on; of a condition 0 true, 1 false, 2 not a condition.
 
 import { readFileSync } from 'node:fs';
-import { evaluateCondition } from '../../core/config/haproxy/conditions.ts';
+import { evaluateCommandCondition } from '../../core/config/haproxy/command-condition.ts';
+import { dumpKeywords } from '../../core/config/haproxy/dump.ts';
 import { Environment } from '../../core/config/haproxy/environment.ts';
-import { lexLine } from '../../core/config/haproxy/lexer.ts';
 import { loadConfiguration } from '../../core/config/haproxy/load.ts';
 import type { Model } from '../../core/model/model.ts';
 import type { CommandLine } from './args.ts';
 import { isDaemonChild } from './daemon.ts';
-import type { Messages } from './messages.ts';
-
-const LEX_ERRORS: Record<string, string> = {
-  quote: 'Syntax Error in condition: Unmatched quote.',
-  hexadecimal: 'Syntax Error in condition: Truncated or invalid hexadecimal sequence.',
-  'too-many-words': 'Error in condition: Too many words.',
-};
+import { type Messages, writeAll } from './messages.ts';
 
 /** The exit code of `-cc`. */
 export function conditionExitCode(condition: string, messages: Messages): number {
-  const environment = new Environment(process.env);
-  const lexed = lexLine(condition, environment, { file: '', line: 0, section: '' });
-  if (lexed.error !== null) {
-    messages.alert(LEX_ERRORS[lexed.error] ?? `Syntax Error in condition: ${lexed.error}.`);
-    return 2;
-  }
-  const result = evaluateCondition(lexed.words.join(' '), environment);
-  if (!result.ok) {
-    messages.alert(`Failed to evaluate condition: ${result.message}`);
-    return 2;
-  }
-  return result.value ? 0 : 1;
+  const { exitCode, alert } = evaluateCommandCondition(condition, new Environment(process.env));
+  if (exitCode === 2) messages.alert(alert);
+  return exitCode;
 }
 
 /** The model to run with, or the exit code when there is nothing to run: an error, or a mere check. */
@@ -60,6 +45,7 @@ export function loadForRun(line: CommandLine, messages: Messages): Model | numbe
   if (!saidByDaemon) for (const entry of diagnostics.entries) messages.print(entry.severity, entry.text);
   if (model === null) return 1;
   if (line.listLibraries) messages.say(`List of loaded object files:\n${loadedLibraries().join('\n')}\n`);
+  if (line.keywordClasses !== null) dumpKeywords(line.keywordClasses, (text) => writeAll(1, text));
   if (!line.check) return model;
   if (diagnostics.warningCount > 0) messages.say('Warnings were found.\n');
   if (listenerCount === 0) {

