@@ -142,7 +142,11 @@ const FIELDS: readonly Row[] = [
   ['a value of 16300 bytes', get('/', `A: ${bigValue(16_300)}`), '3.4'],
   ['a value of 20000 bytes', get('/', `A: ${bigValue(20_000)}`), '3.4'],
   ['a name of 9000 bytes', get('/', `${bigValue(9000)}: x`)],
-  ['many values of 1000 bytes', get('/', ...Array.from({ length: 30 }, (_, index) => `a${index}: ${bigValue(1000)}`)), '3.4'],
+  [
+    'many values of 1000 bytes',
+    get('/', ...Array.from({ length: 30 }, (_, index) => `a${index}: ${bigValue(1000)}`)),
+    '3.4',
+  ],
 ];
 
 const CONNECTION: readonly Row[] = [
@@ -169,7 +173,10 @@ const CONNECTION: readonly Row[] = [
   ['Upgrade: foo, refused by the origin', get('/', 'Connection: Upgrade', 'Upgrade: foo')],
   ['WebSocket without a key', get('/', 'Connection: Upgrade', 'Upgrade: websocket')],
   ['WebSocket with a short key', get('/', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: abc')],
-  ['WebSocket in a POST', post('/', 'abc', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==')],
+  [
+    'WebSocket in a POST',
+    post('/', 'abc', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='),
+  ],
   ['cookies', get('/', 'Cookie: a=b; c=d', 'Cookie: e=f')],
   ['forged forwarding headers', get('/', 'X-Forwarded-For: 6.6.6.6', 'Forwarded: for=6.6.6.6')],
   ['authorization', get('/', 'Authorization: Basic dTpw')],
@@ -244,7 +251,11 @@ const BODIES: readonly Row[] = [
   ['coding chunked in two lines', chunked('0\r\n\r\n', 'Transfer-Encoding: chunked')],
   ['coding chunked, gzip', request('POST', '/', '1.1', ['Transfer-Encoding: chunked, gzip'], '0\r\n\r\n')],
   ['coding gzip, chunked', request('POST', '/', '1.1', ['Transfer-Encoding: gzip, chunked'], '0\r\n\r\n'), '3.4'],
-  ['coding gzip and chunked in two lines', request('POST', '/', '1.1', ['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], '0\r\n\r\n'), '3.4'],
+  [
+    'coding gzip and chunked in two lines',
+    request('POST', '/', '1.1', ['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], '0\r\n\r\n'),
+    '3.4',
+  ],
   ['coding gzip', request('POST', '/', '1.1', ['Transfer-Encoding: gzip'], 'x')],
   ['coding identity', request('POST', '/', '1.1', ['Transfer-Encoding: identity'], '')],
   ['empty coding', request('POST', '/', '1.1', ['Transfer-Encoding:'], '')],
@@ -255,9 +266,17 @@ const BODIES: readonly Row[] = [
   ['chunked get', request('GET', '/', '1.1', ['Transfer-Encoding: chunked'], '3\r\nabc\r\n0\r\n\r\n')],
   ['chunked in 1.0', request('POST', '/', '1.0', ['Transfer-Encoding: chunked'], '0\r\n\r\n')],
   ['chunked get in 1.0', request('GET', '/', '1.0', ['Transfer-Encoding: chunked'], '0\r\n\r\n'), '3.4'],
-  ['chunked and length in 1.0', request('POST', '/', '1.0', ['Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\n')],
+  [
+    'chunked and length in 1.0',
+    request('POST', '/', '1.0', ['Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\n'),
+  ],
   ['post of 100 kB', post('/', bigValue(100_000))],
-  ['chunked post of 100 kB', chunked(`${(50_000).toString(16)}\r\n${bigValue(50_000)}\r\n${(50_000).toString(16)}\r\n${bigValue(50_000)}\r\n0\r\n\r\n`)],
+  [
+    'chunked post of 100 kB',
+    chunked(
+      `${(50_000).toString(16)}\r\n${bigValue(50_000)}\r\n${(50_000).toString(16)}\r\n${bigValue(50_000)}\r\n0\r\n\r\n`,
+    ),
+  ],
 ];
 
 const GROUPS: readonly (readonly [string, readonly Row[]])[] = [

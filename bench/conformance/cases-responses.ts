@@ -15,7 +15,10 @@ const chunked = (body: string, ...lines: string[]): string =>
 const ROWS: readonly Row[] = [
   ['length', ok('hello')],
   ['length 0', ok('')],
-  ['many headers', ok('x', 'Server: o', 'Date: Thu, 01 Jan 1970 00:00:00 GMT', 'Set-Cookie: a=b', 'Set-Cookie: c=d', 'X-Y: z')],
+  [
+    'many headers',
+    ok('x', 'Server: o', 'Date: Thu, 01 Jan 1970 00:00:00 GMT', 'Set-Cookie: a=b', 'Set-Cookie: c=d', 'X-Y: z'),
+  ],
   ['chunked', chunked('5\r\nhello\r\n0\r\n\r\n')],
   ['chunked with trailers', chunked('5\r\nhello\r\n0\r\nX-T: 1\r\nY: 2\r\n\r\n')],
   ['chunked with forbidden trailers', chunked('5\r\nhello\r\n0\r\nContent-Length: 3\r\nX: 1\r\n\r\n')],
@@ -90,7 +93,12 @@ const ROWS: readonly Row[] = [
   ['length with zeros', 'HTTP/1.1 200 OK\r\nContent-Length: 0003\r\n\r\nabc'],
   ['length over 2^63', 'HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775808\r\n\r\nabc'],
   ['chunked and length', chunked('3\r\nabc\r\n0\r\n\r\n', 'Content-Length: 2')],
-  ['coding gzip, chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n', [], '3.4'],
+  [
+    'coding gzip, chunked',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+    [],
+    '3.4',
+  ],
   ['coding gzip', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc', ['fin'], '3.4'],
   ['coding identity', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc', ['fin'], '3.4'],
   ['coding chunked twice', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n'],
@@ -118,7 +126,11 @@ const ROWS: readonly Row[] = [
   ['199, then 200', `${bare('HTTP/1.1 199 Whatever')}${ok('x')}`],
   ['100, then close', bare('HTTP/1.1 100 Continue'), ['fin']],
   ['100, then junk', `${bare('HTTP/1.1 100 Continue')}junk\r\n\r\n`],
-  ['101 unasked', bare('HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: foo'), [{ pauseMs: 40 }, 'fin']],
+  [
+    '101 unasked',
+    bare('HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: foo'),
+    [{ pauseMs: 40 }, 'fin'],
+  ],
   ['101 without Connection', bare('HTTP/1.1 101 Switching Protocols', 'Upgrade: foo'), [{ pauseMs: 40 }, 'fin']],
   ['nothing, then close', '', ['fin']],
   ['nothing, then reset', '', ['reset']],
@@ -138,7 +150,10 @@ const OTHER_WAYS: readonly (readonly [string, string, (name: string) => boolean]
   [
     'HEAD',
     request('HEAD', '/', '1.1', [], ''),
-    (name) => /^(length|chunked|until close|204|304|1\.0 with length|Connection|404|different|100, then 200|head of)/.test(name),
+    (name) =>
+      /^(length|chunked|until close|204|304|1\.0 with length|Connection|404|different|100, then 200|head of)/.test(
+        name,
+      ),
   ],
   [
     'in 1.0',
@@ -150,7 +165,11 @@ const OTHER_WAYS: readonly (readonly [string, string, (name: string) => boolean]
     request('GET', '/', '1.0', ['Connection: keep-alive'], ''),
     (name) => /^(length|chunked|until close|1\.0|Connection|100|204|304)/.test(name),
   ],
-  ['with close', get('/', 'Connection: close'), (name) => /^(length|chunked|until close|1\.0|204|junk|closed mid)/.test(name)],
+  [
+    'with close',
+    get('/', 'Connection: close'),
+    (name) => /^(length|chunked|until close|1\.0|204|junk|closed mid)/.test(name),
+  ],
   ['to a POST', post('/', 'abc'), (name) => /^(length$|204|closed mid head|nothing|junk|100)/.test(name)],
 ];
 
@@ -222,10 +241,7 @@ const EARLY: readonly Case[] = [
   {
     name: 'continue: the origin says 417 instead',
     on: 'plain',
-    steps: [
-      { send: request('POST', '/', '1.1', ['Content-Length: 3', 'Expect: 100-continue'], '') },
-      { until: '417' },
-    ],
+    steps: [{ send: request('POST', '/', '1.1', ['Content-Length: 3', 'Expect: 100-continue'], '') }, { until: '417' }],
     origin: { answers: [[{ send: 'HTTP/1.1 417 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n' }, 'fin']] },
   },
   {

@@ -15,7 +15,11 @@ export class KillableOrigin {
 
   /** Resolves when it listens. Rejects when it ends before. */
   async start(): Promise<void> {
-    const child = await startChild(process.execPath, ['--disable-warning=ExperimentalWarning', ORIGIN, String(this.port)]);
+    const child = await startChild(process.execPath, [
+      '--disable-warning=ExperimentalWarning',
+      ORIGIN,
+      String(this.port),
+    ]);
     await new Promise<void>((resolve, reject) => {
       child.process.stdout!.once('data', () => resolve());
       void child.exited.then(() => reject(new Error(`the origin ended: ${child.lastWords()}`)));

@@ -145,7 +145,8 @@ function running(
       const from = output().length;
       child.process.kill('SIGQUIT');
       const answer = (): string => output().slice(from);
-      const isWhole = (): boolean => /segments \d+ in use/.test(answer()) && countIn(answer(), 'segments ') === countIn(answer(), ': engine ');
+      const isWhole = (): boolean =>
+        /segments \d+ in use/.test(answer()) && countIn(answer(), 'segments ') === countIn(answer(), ': engine ');
       // Threads answer one after the other, each with all of its lines: a moment of silence ends the answer.
       await waitUntil(isWhole, () => `no figures: ${answer()}`);
       return parseFigures(answer());
@@ -153,7 +154,10 @@ function running(
     async servers() {
       const from = output().length;
       child.process.kill('SIGHUP');
-      await waitUntil(() => /SIGHUP: Proxy .*\n/.test(output().slice(from)), () => 'no answer to SIGHUP');
+      await waitUntil(
+        () => /SIGHUP: Proxy .*\n/.test(output().slice(from)),
+        () => 'no answer to SIGHUP',
+      );
       return output().slice(from);
     },
     socketCount: () => socketCount(child.pid),

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Prng } from '../../core/base/prng.ts';
 import { KillableOrigin } from './fault-children.ts';
 import { askOf, Load, type Outcome, send } from './fault-load.ts';
-import { type EngineName, ENGINES, type FaultProxy, startFaultProxy, waitUntil } from './fault-proxy.ts';
+import { ENGINES, type EngineName, type FaultProxy, startFaultProxy, waitUntil } from './fault-proxy.ts';
 
 const ORIGIN_COUNT = 3;
 const CLIENT_COUNT = 10;
@@ -52,15 +52,24 @@ for (const engine of ENGINES) {
     try {
       const baseSockets = proxy.socketCount();
       const load = new Load(front, CLIENT_COUNT);
-      await waitUntil(() => load.count('ok') > 2 * CLIENT_COUNT, () => `no load: ${JSON.stringify([...load.counts])}`);
+      await waitUntil(
+        () => load.count('ok') > 2 * CLIENT_COUNT,
+        () => `no load: ${JSON.stringify([...load.counts])}`,
+      );
       const restarts: Promise<void>[] = [];
       for (let kill = 0; kill < KILLS[engine]; kill++) {
-        await waitUntil(() => origins.some((origin) => origin.isAlive()), () => 'no origin came back');
+        await waitUntil(
+          () => origins.some((origin) => origin.isAlive()),
+          () => 'no origin came back',
+        );
         const victim = prng.pick(origins.filter((origin) => origin.isAlive()));
         const from = load.total;
         await victim.kill();
         restarts.push(victim.start());
-        await waitUntil(() => load.total > from + CLIENT_COUNT, () => 'the load stands still');
+        await waitUntil(
+          () => load.total > from + CLIENT_COUNT,
+          () => 'the load stands still',
+        );
       }
       await Promise.all(restarts);
       await load.stop();

@@ -43,13 +43,7 @@ export function post(path: string, body: string, ...lines: string[]): string {
   return request('POST', path, '1.1', [`Content-Length: ${body.length}`, ...lines], body);
 }
 
-export function request(
-  method: string,
-  path: string,
-  version: string,
-  lines: readonly string[],
-  body: string,
-): string {
+export function request(method: string, path: string, version: string, lines: readonly string[], body: string): string {
   const host = version === '1.1' ? ['Host: a'] : [];
   return `${[`${method} ${path} HTTP/${version}`, ...host, ...lines].join('\r\n')}\r\n\r\n${body}`;
 }

@@ -12,6 +12,7 @@ import { Worker } from 'node:worker_threads';
 import type { Peer } from '../rig/peers.ts';
 import { freePort } from '../rig/ports.ts';
 import { type ProxyProcess, startProxy } from '../rig/proxy-process.ts';
+import { joinChunks } from './joined-chunks.ts';
 import type { Case, Step } from './parity-case.ts';
 import { RawClient } from './raw-client.ts';
 import { ScriptedOrigin } from './scripted-origin.ts';
@@ -154,7 +155,10 @@ async function makeLane(section: Section, copy: number): Promise<SideLane> {
   await new Promise<void>((resolve) => logSocket.bind(0, '127.0.0.1', resolve));
   const bindPort = await freePort();
   const lane: SideLane = {
-    names: { laneName: (section.copies ?? 1) > 1 ? `${section.name}.${copy}.` : section.name, sectionName: section.name },
+    names: {
+      laneName: (section.copies ?? 1) > 1 ? `${section.name}.${copy}.` : section.name,
+      sectionName: section.name,
+    },
     bindPort,
     ownPorts: new Map([
       [bindPort, '<port>'],
@@ -263,7 +267,13 @@ async function runCase(lane: Lane, each: Case): Promise<Result> {
   await Promise.all(exchanges.map(finish));
   await settleLogs(exchanges, left, right);
   const timeNote = timeDifference(left, right);
-  return { case: each, left, right, isSame: sameBytes(left, right) && sameLogs(left, right) && timeNote === '', timeNote };
+  return {
+    case: each,
+    left,
+    right,
+    isSame: sameBytes(left, right) && sameLogs(left, right) && timeNote === '',
+    timeNote,
+  };
 }
 
 async function finish(exchange: Exchange): Promise<void> {
@@ -325,14 +335,14 @@ function take(exchange: Exchange): Transcript {
   ];
   return {
     clients: exchange.clients.map((client) => ({
-      bytes: rename(client.text(), names),
+      bytes: joinChunks(rename(client.text(), names)),
       state: client.state,
       firstMs: client.byteCount === 0 ? -1 : client.firstMs - client.openedMs,
       endedMs: client.endedMs === 0 ? -1 : client.endedMs - client.openedMs,
     })),
     origins: origins.map(({ origin, connection }) => ({
       origin,
-      bytes: rename(proxyV2AsText(Buffer.concat(connection.chunks).toString('latin1'), names), names),
+      bytes: joinChunks(rename(proxyV2AsText(Buffer.concat(connection.chunks).toString('latin1'), names), names)),
       state: connection.state,
     })),
     logs: lane.logs.map((line) => rename(normalizeLog(line), names)).filter((line) => !STRANGER.test(line)),
@@ -344,14 +354,16 @@ function isQuiet(exchange: Exchange, each: Case, startMs: number): boolean {
   const nowMs = performance.now();
   const { lane, clients } = exchange;
   const quietMs = each.silentMs ?? QUIET_MS;
-  const heard = each.silentMs !== undefined || clients.every((client) => client.byteCount > 0 || client.state !== 'open');
+  const heard =
+    each.silentMs !== undefined || clients.every((client) => client.byteCount > 0 || client.state !== 'open');
   const lastMs = Math.max(
     startMs,
     lane.origin.lastChangeMs,
     lane.origin2.lastChangeMs,
     ...clients.map((client) => client.lastChangeMs),
   );
-  return heard && nowMs - lastMs >= quietMs;
+  const pausing = lane.origin.pausingCount + lane.origin2.pausingCount > 0;
+  return heard && !pausing && nowMs - lastMs >= quietMs;
 }
 
 async function settle(exchanges: readonly Exchange[], each: Case): Promise<void> {
@@ -399,15 +411,14 @@ async function runVariant(lane: Lane, each: Case, reference: Result): Promise<Re
   const exchanges = lane.sides.map((side) => begin(side, each));
   await Promise.all(exchanges.map((exchange) => runSteps(exchange, each.steps)));
   const wanted = [reference.left, reference.right];
-  await untilTrue(
-    () => exchanges.every((exchange, index) => sameBytes(take(exchange), wanted[index]!)),
-    CATCH_UP_MS,
-  );
+  await untilTrue(() => exchanges.every((exchange, index) => sameBytes(take(exchange), wanted[index]!)), CATCH_UP_MS);
   const [left, right] = exchanges.map(take) as [Transcript, Transcript];
   await Promise.all(exchanges.map(finish));
   await untilTrue(() => exchanges.every((exchange, index) => sameLogs(take(exchange), wanted[index]!)), LOGS_MS);
   left.logs = take(exchanges[0]!).logs;
   right.logs = take(exchanges[1]!).logs;
-  const isSame = [left, right].every((side, index) => sameBytes(side, wanted[index]!) && sameLogs(side, wanted[index]!));
+  const isSame = [left, right].every(
+    (side, index) => sameBytes(side, wanted[index]!) && sameLogs(side, wanted[index]!),
+  );
   return { case: each, left, right, isSame, timeNote: '' };
 }

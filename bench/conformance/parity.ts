@@ -44,8 +44,7 @@ function align(left: readonly string[], right: readonly string[]): [string, stri
   const table: number[][] = Array.from({ length: left.length + 1 }, () => new Array<number>(right.length + 1).fill(0));
   for (let i = left.length - 1; i >= 0; i--) {
     for (let j = right.length - 1; j >= 0; j--) {
-      table[i]![j] =
-        left[i] === right[j] ? table[i + 1]![j + 1]! + 1 : Math.max(table[i + 1]![j]!, table[i]![j + 1]!);
+      table[i]![j] = left[i] === right[j] ? table[i + 1]![j + 1]! + 1 : Math.max(table[i + 1]![j]!, table[i]![j + 1]!);
     }
   }
   const rows: [string, string][] = [];
@@ -53,7 +52,8 @@ function align(left: readonly string[], right: readonly string[]): [string, stri
   let j = 0;
   while (i < left.length || j < right.length) {
     if (i < left.length && j < right.length && left[i] === right[j]) rows.push([left[i++]!, right[j++]!]);
-    else if (j >= right.length || (i < left.length && table[i + 1]![j]! >= table[i]![j + 1]!)) rows.push([left[i++]!, '']);
+    else if (j >= right.length || (i < left.length && table[i + 1]![j]! >= table[i]![j + 1]!))
+      rows.push([left[i++]!, '']);
     else rows.push(['', right[j++]!]);
   }
   return rows;
@@ -112,7 +112,9 @@ async function main(): Promise<number> {
       }
     });
     const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
-    console.log(`${results.length} cases, ${wrongCount} wrong, ${seconds} s; left ${peer.name} ${peer.version}, right ${subject.name} ${subject.version}`);
+    console.log(
+      `${results.length} cases, ${wrongCount} wrong, ${seconds} s; left ${peer.name} ${peer.version}, right ${subject.name} ${subject.version}`,
+    );
   } finally {
     await rig.stop();
   }

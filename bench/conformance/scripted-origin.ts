@@ -42,6 +42,7 @@ export class ScriptedOrigin {
   port = 0;
   connections: OriginConnection[] = [];
   lastChangeMs = 0;
+  pausingCount = 0; // scripts in a pause: more is to come
   private script: Script = {};
   private requestCount = 0;
   private readonly server: Server;
@@ -101,7 +102,7 @@ export class ScriptedOrigin {
     socket.on('error', gone);
     socket.on('close', gone);
     const { raw } = this.script;
-    const serving = raw === undefined ? this.serve(reader) : runActions(reader, pick(raw, index), 0);
+    const serving = raw === undefined ? this.serve(reader) : this.act(reader, pick(raw, index), 0);
     serving.catch((error: Error) => socket.destroy(error));
   }
 
@@ -110,12 +111,45 @@ export class ScriptedOrigin {
       const headEnd = await findHeadEnd(reader);
       if (headEnd < 0) return;
       const answers = this.script.answers ?? DEFAULT_ANSWERS;
-      const goesOn = await runActions(reader, pick(answers, this.requestCount++), headEnd);
+      const goesOn = await this.act(reader, pick(answers, this.requestCount++), headEnd);
       if (!goesOn) return;
       const bodyEnd = await findBodyEnd(reader, headEnd);
       if (bodyEnd < 0) return;
       reader.requestStart = bodyEnd;
     }
+  }
+
+  // False when the connection speaks no HTTP any more.
+  private async act(reader: Reader, actions: readonly Action[], headEnd: number): Promise<boolean> {
+    const { socket } = reader.connection;
+    for (const action of actions) {
+      if (action === 'body') {
+        if ((await findBodyEnd(reader, headEnd)) < 0) return false;
+      } else if (action === 'fin') {
+        socket.end();
+      } else if (action === 'reset') {
+        socket.resetAndDestroy();
+        return false;
+      } else if (action === 'deaf') {
+        socket.pause();
+        return false;
+      } else if (action === 'echo') {
+        const rest = received(reader).subarray(headEnd);
+        if (rest.length > 0) socket.write(rest);
+        reader.echoing = true;
+        return false;
+      } else if ('send' in action) {
+        if (!socket.destroyed) socket.write(action.send, 'latin1');
+      } else if ('pauseMs' in action) {
+        this.pausingCount++;
+        await new Promise((resolve) => setTimeout(resolve, action.pauseMs));
+        this.pausingCount--;
+        this.lastChangeMs = performance.now();
+      } else {
+        while (!received(reader).includes(action.until, 0, 'latin1')) if (!(await more(reader))) return false;
+      }
+    }
+    return true;
   }
 }
 
@@ -188,34 +222,4 @@ async function findChunkEnd(reader: Reader, from: number): Promise<number> {
     }
     if (!(await more(reader))) return -1;
   }
-}
-
-// False when the connection speaks no HTTP any more.
-async function runActions(reader: Reader, actions: readonly Action[], headEnd: number): Promise<boolean> {
-  const { socket } = reader.connection;
-  for (const action of actions) {
-    if (action === 'body') {
-      if ((await findBodyEnd(reader, headEnd)) < 0) return false;
-    } else if (action === 'fin') {
-      socket.end();
-    } else if (action === 'reset') {
-      socket.resetAndDestroy();
-      return false;
-    } else if (action === 'deaf') {
-      socket.pause();
-      return false;
-    } else if (action === 'echo') {
-      const rest = received(reader).subarray(headEnd);
-      if (rest.length > 0) socket.write(rest);
-      reader.echoing = true;
-      return false;
-    } else if ('send' in action) {
-      if (!socket.destroyed) socket.write(action.send, 'latin1');
-    } else if ('pauseMs' in action) {
-      await new Promise((resolve) => setTimeout(resolve, action.pauseMs));
-    } else {
-      while (!received(reader).includes(action.until, 0, 'latin1')) if (!(await more(reader))) return false;
-    }
-  }
-  return true;
 }

@@ -32,6 +32,7 @@ export interface Names {
 
 const TIME_SLACK_MS = 250;
 const BYTES_SHOWN_MAX = 2_000;
+const LOG_LINE_SHOWN_MAX = 700;
 
 /** Text with what is not printable escaped, one line per line on the wire. */
 export function printable(bytes: string, indent: string): string {
@@ -85,7 +86,9 @@ export function proxyV2AsText(bytes: string, names: Names): string {
 
 /** A log line without what differs between any two runs: its header, dates, durations, the process's connections. */
 export function normalizeLog(line: string): string {
-  return line
+  // A line cut at its greatest length is cut elsewhere when the header before it is longer.
+  const cut = line.length > LOG_LINE_SHOWN_MAX ? line.slice(0, LOG_LINE_SHOWN_MAX) : line;
+  return cut
     .replace(/^<\d+>.*?\[\d+\]: /, '')
     .replace(/\[\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d\.\d{3}\]/, '[date]')
     .replace(/ (?:\+?-?\d+\/){2}(?:(?:\+?-?\d+\/){2})?\+?-?\d+ /, (times) => times.replace(/(?<![-\d])\d+/g, 'N'))

@@ -34,7 +34,7 @@ test('without a wish one gets io_uring where it works, else epoll with the reaso
 });
 
 test('epoll asked for by name is given without a look at io_uring', () => {
-  const { engine, reason } = makeEngine('epoll', new Buffers(sizes), () => assert.fail('io_uring was tried'));
+  const { engine, reason } = makeEngine('epoll', new Buffers(sizes), -1, () => assert.fail('io_uring was tried'));
   assert.equal(engine.name, 'epoll');
   assert.equal(reason, 'asked for');
   engine.stop();
@@ -46,7 +46,7 @@ test('a refused io_uring gives epoll and the kernel words for the log', () => {
     [ENOSYS, /\(ENOSYS\); this kernel has none/],
     [EINVAL, /\(EINVAL\); it takes Linux 6\.1/],
   ] as const) {
-    const { engine, reason } = makeEngine('', new Buffers(sizes), refuse(errno));
+    const { engine, reason } = makeEngine('', new Buffers(sizes), -1, refuse(errno));
     assert.equal(engine.name, 'epoll');
     assert.match(reason, words);
     engine.stop();
@@ -55,7 +55,7 @@ test('a refused io_uring gives epoll and the kernel words for the log', () => {
 
 test('io_uring asked for by name and refused is an error, not another engine', () => {
   assert.throws(
-    () => makeEngine('uring', new Buffers(sizes), refuse(EPERM)),
+    () => makeEngine('uring', new Buffers(sizes), -1, refuse(EPERM)),
     (error) => error instanceof EngineRefused && /cannot be used here: io_uring_setup/.test(error.message),
   );
 });
@@ -63,7 +63,7 @@ test('io_uring asked for by name and refused is an error, not another engine', (
 test('a kernel whose receive does not stay armed is found out, and nothing of the trial is left', () => {
   const buffers = new Buffers(sizes);
   const fdCount = readdirSync('/proc/self/fd').length;
-  const { engine, reason } = makeEngine('', buffers, (own) => new OneShotEngine(own));
+  const { engine, reason } = makeEngine('', buffers, -1, (own) => new OneShotEngine(own));
   assert.match(reason, /multishot receive: Invalid argument/);
   engine.stop();
   assert.equal(buffers.freeCount, sizes.slotCount);

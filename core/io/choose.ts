@@ -29,23 +29,24 @@ export class EngineRefused extends Error {
 /**
  * The engine for this thread. `wanted` is the operator's --engine, '' when it was not given; then io_uring is
  * tried first. Throws EngineRefused when the engine asked for by name cannot be had, SysError when none can.
- * `makeUring` is there for tests.
+ * `wakeFd` is the thread's eventfd, -1 for one of the engine's own; `makeUring` is there for tests.
  */
 export function makeEngine(
   wanted: '' | EngineName,
   buffers: Buffers,
-  makeUring: (buffers: Buffers) => Engine = (own) => new UringEngine(own),
+  wakeFd = -1,
+  makeUring: (buffers: Buffers, wakeFd: number) => Engine = (own, wake) => new UringEngine(own, wake),
 ): EngineChoice {
-  if (wanted === 'epoll') return { engine: new EpollEngine(buffers), reason: 'asked for' };
+  if (wanted === 'epoll') return { engine: new EpollEngine(buffers, wakeFd), reason: 'asked for' };
   try {
-    const engine = makeUring(buffers);
+    const engine = makeUring(buffers, wakeFd);
     tryReceive(engine);
     return { engine, reason: wanted === 'uring' ? 'asked for' : 'io_uring works on this kernel' };
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
     const refusal = `io_uring cannot be used here: ${error.message}${hint(error)}`;
     if (wanted === 'uring') throw new EngineRefused(refusal, { cause: error });
-    return { engine: new EpollEngine(buffers), reason: refusal };
+    return { engine: new EpollEngine(buffers, wakeFd), reason: refusal };
   }
 }
 

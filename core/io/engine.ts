@@ -33,7 +33,10 @@ export interface Engine {
   readonly name: EngineName;
   readonly buffers: Buffers;
 
-  /** eventfd(2) that any thread may write to (8 bytes, see core/shared/wake.ts) to end a `turn` at once. */
+  /**
+   * eventfd(2) that any thread may write to, to end a `turn` at once (core/shared/wake.ts). Given to the
+   * constructor by whoever owns it, else the engine's own.
+   */
   readonly wakeFd: number;
 
   /**

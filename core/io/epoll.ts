@@ -81,6 +81,7 @@ export class EpollEngine implements Engine {
   private readonly wakeValue = new Uint8Array(8);
   private readonly optionValue = new Int32Array(1);
   private readonly optionLength = new Int32Array(1);
+  private readonly ownsWakeFd: boolean;
   private woken = false;
 
   // By fd.
@@ -114,7 +115,7 @@ export class EpollEngine implements Engine {
   private ringShown = 0; // the end of what `next` may show
 
   /** Throws SysError (EMFILE). */
-  constructor(buffers: Buffers) {
+  constructor(buffers: Buffers, wakeFd = -1) {
     this.buffers = buffers;
     this.arenaAddress = Number(buffers.address);
     const events = mapAnonymous(EVENT_COUNT_MAX * 16);
@@ -124,7 +125,8 @@ export class EpollEngine implements Engine {
     this.interest = new Int32Array(interest.buffer);
     this.interestAddress = Number(interest.address);
     this.fd = check('epoll_create1', libc.epoll_create1(EPOLL_CLOEXEC));
-    this.wakeFd = libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    this.ownsWakeFd = wakeFd < 0;
+    this.wakeFd = this.ownsWakeFd ? libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : wakeFd;
     if (this.wakeFd < 0) {
       const errno = lastErrno();
       libc.close(this.fd);
@@ -239,7 +241,7 @@ export class EpollEngine implements Engine {
 
   // Between turns no buffer is lent: only those in completions nobody has seen have to come home.
   ownFds(): readonly number[] {
-    return [this.fd, this.wakeFd];
+    return this.ownsWakeFd ? [this.fd, this.wakeFd] : [this.fd];
   }
 
   stop(): void {
@@ -249,7 +251,7 @@ export class EpollEngine implements Engine {
     }
     this.ringShown = this.ringTail;
     check('close', libc.close(this.fd));
-    check('close', libc.close(this.wakeFd));
+    if (this.ownsWakeFd) check('close', libc.close(this.wakeFd));
   }
 
   // A receive or accept: known readiness is used in this turn's work, else the kernel tells on registration.

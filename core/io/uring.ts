@@ -84,10 +84,11 @@ export class UringEngine implements Engine {
   private pendingCount = 0;
   private cqHead = 0;
   private cqTail = 0;
+  private readonly ownsWakeFd: boolean;
   private woken = false;
 
   /** Throws SysError: ENOSYS or EPERM where io_uring is refused, EINVAL where the kernel is older than 6.1. */
-  constructor(buffers: Buffers) {
+  constructor(buffers: Buffers, wakeFd = -1) {
     this.buffers = buffers;
     const params = new Uint32Array(30);
     params[1] = CQ_ENTRIES;
@@ -97,7 +98,8 @@ export class UringEngine implements Engine {
       abi.IORING_SETUP_SINGLE_ISSUER |
       abi.IORING_SETUP_DEFER_TASKRUN;
     this.fd = check('io_uring_setup', libc.io_uring_setup(SYS_io_uring_setup, SQ_ENTRIES, params));
-    this.wakeFd = libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    this.ownsWakeFd = wakeFd < 0;
+    this.wakeFd = this.ownsWakeFd ? libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : wakeFd;
     if (this.wakeFd < 0) throw this.abandoned('eventfd');
     const sqEntries = params[0]!;
     const cqEntries = params[1]!;
@@ -226,12 +228,12 @@ export class UringEngine implements Engine {
     this.cancelEverything();
     this.enter(0);
     check('close', libc.close(this.fd));
-    check('close', libc.close(this.wakeFd));
+    if (this.ownsWakeFd) check('close', libc.close(this.wakeFd));
     this.buffers.takeBackLent();
   }
 
   ownFds(): readonly number[] {
-    return [this.fd, this.wakeFd];
+    return this.ownsWakeFd ? [this.fd, this.wakeFd] : [this.fd];
   }
 
   // The next SQE, with everything but opcode, fd and ticket zeroed; returns its first word's index.
@@ -334,7 +336,7 @@ export class UringEngine implements Engine {
   // The constructor cannot go on: nobody will get this engine, so nobody else could close its fds.
   private abandoned(syscall: string): SysError {
     const errno = lastErrno();
-    if (this.wakeFd >= 0) libc.close(this.wakeFd);
+    if (this.ownsWakeFd && this.wakeFd >= 0) libc.close(this.wakeFd);
     libc.close(this.fd);
     return new SysError(syscall, errno);
   }

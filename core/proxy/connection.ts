@@ -22,7 +22,6 @@ export const OP_CONNECT = 3;
 export const OP_ACCEPT = 4;
 export const OP_POLL_IN = 5; // readable, for splice
 export const OP_POLL_OUT = 6; // writable, for splice
-export const OP_WAKE = 7; // the thread's eventfd
 export const OP_BITS = 4;
 export const OP_MASK = 15;
 export const SLOT_COUNT_MAX = 1 << 26;

@@ -25,7 +25,6 @@ import {
   OP_POLL_IN,
   OP_RECV,
   OP_SEND,
-  OP_WAKE,
   SIDE_FRONT,
 } from './connection.ts';
 import { connectionFailed, dropIdle } from './failure.ts';
@@ -71,10 +70,6 @@ export function runTurn(thread: ProxyThread, listeners: Listeners): void {
     const slot = low >>> OP_BITS;
     if (op === OP_ACCEPT) {
       listeners.accepted(slot, engine.result, engine.more);
-      continue;
-    }
-    if (op === OP_WAKE) {
-      thread.wakeSeen = true;
       continue;
     }
     const connection = thread.connections[slot]!;

@@ -5,6 +5,7 @@
 
 import { assert } from '../base/assert.ts';
 import { requestFormBytes } from '../http/form-bytes.ts';
+import { writeLastChunk } from '../http/h1/chunked.ts';
 import { parseRequestHead } from '../http/h1/parse.ts';
 import { HEAD_OK, HEAD_PARTIAL, statusOfVerdict } from '../http/h1/verdict.ts';
 import {
@@ -25,7 +26,7 @@ import {
   type Head,
 } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
-import type { LogRecord } from '../observe/log-record.ts';
+import { type LogRecord, MARK_NONE } from '../observe/log-record.ts';
 import * as counters from '../shared/counters.ts';
 import { assignServer } from './assign.ts';
 import { BODY_BAD, placeHead, ready, sendBody, takeBody } from './body.ts';
@@ -42,6 +43,13 @@ import { PHASE_CONNECT, PHASE_QUEUE, PHASE_REPLY, PHASE_RESPONSE, PHASE_TUNNEL, 
 import { OUT_BYTES_HIGH, type ProxyThread, SCRATCH_BYTES } from './thread.ts';
 
 const SPACE = 32;
+/** Trailers written anew grow by at most a blank per line, and the last chunk by its two line ends. */
+const TRAILER_ROOM_BYTES = 256;
+
+// What prepareRequest made of it.
+const REQUEST_READY = 0;
+const REQUEST_FULL = 1; // it does not fit, or no slot is free
+const REQUEST_BAD = 2; // the chunks that came with the head are wrong
 
 /** Bytes of the next request head: gathers them and starts the stream when the head is whole. */
 export function headBytes(
@@ -88,12 +96,27 @@ export function refuseHead(
   phase: string,
   text = true,
 ): void {
-  const stream = openStream(thread, front);
+  refuseStream(thread, openStream(thread, front), front, status, cause, phase, text);
+}
+
+// Logged as what it never was: a request that could be read.
+function refuseStream(
+  thread: ProxyThread,
+  stream: Stream,
+  front: Connection,
+  status: number,
+  cause: string,
+  phase: string,
+  text: boolean,
+): void {
   const frontend = stream.frontend!;
+  const log = stream.log;
   thread.counters.cells[frontend.counterAt + counters.FAILED_REQUESTS]! += 1;
-  stream.log.bytesUploaded = front.headBuffer === NO_BUFFER ? 0 : front.headEnd - front.headStart;
-  stream.log.markIdle = -1;
-  stream.log.status = status;
+  log.bytesUploaded = front.headBuffer === NO_BUFFER ? 0 : front.headEnd - front.headStart;
+  log.markIdle = MARK_NONE;
+  log.markRequest = MARK_NONE;
+  log.requestLineLength = 0;
+  log.status = status;
   thread.dropInput(front);
   stream.phase = PHASE_REPLY;
   stream.closeFront = true;
@@ -166,13 +189,20 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
   stream.retriesLeft = backend.proxy.retries;
   const frontMode = frontend.proxy.connectionMode;
   const backMode = backend.proxy.connectionMode;
-  stream.closeBack = frontMode === 'SCL' || backMode === 'SCL' || backMode === 'CLO';
+  const chunked10 = (flags & (HEAD_HTTP_10 | HEAD_CHUNKED)) === (HEAD_HTTP_10 | HEAD_CHUNKED);
+  stream.closeBack = frontMode === 'SCL' || backMode === 'SCL' || backMode === 'CLO' || chunked10;
   addForwarded(thread, front, frontend, backend, head);
-  if (!prepareRequest(thread, stream, front, head)) {
-    replyStatus(thread, stream, 500, 'P', 'R');
-    return;
+  const prepared = prepareRequest(thread, stream, front, head);
+  if (prepared === REQUEST_READY) assignServer(thread, stream);
+  else if (prepared === REQUEST_FULL) replyStatus(thread, stream, 500, 'P', 'R');
+  else {
+    // As if no backend had been chosen: the whole of what came at once counts as the request.
+    thread.load.release(backend.loadRow);
+    cells[backend.counterAt + counters.SESSIONS]! -= 1;
+    stream.backend = null;
+    log.backendIndex = frontend.proxy.index;
+    refuseStream(thread, stream, front, 400, 'P', 'R', true);
   }
-  assignServer(thread, stream);
 }
 
 // The line as logs show it: its three words with one blank between them, however they came.
@@ -196,16 +226,17 @@ function captureLine(thread: ProxyThread, head: Head, log: LogRecord): void {
 }
 
 // Writes the head as the server will see it and puts it in front of the body bytes that came with it; what
-// belongs to later messages, or needs the body's own framing, is held. False: it does not fit, or no slot is free.
-function prepareRequest(thread: ProxyThread, stream: Stream, front: Connection, head: Head): boolean {
+// belongs to later messages is held.
+function prepareRequest(thread: ProxyThread, stream: Stream, front: Connection, head: Head): number {
   const scratch = thread.scratchOffset;
   const http10 = (head.flags & HEAD_HTTP_10) !== 0;
   const pretend = stream.backend!.proxy.pretendKeepAlive;
+  // Only what is not the version's default is said.
   let connection = CONNECTION_NONE;
-  if (stream.closeBack && !pretend) connection = CONNECTION_CLOSE;
+  if (stream.closeBack && !pretend) connection = http10 ? CONNECTION_NONE : CONNECTION_CLOSE;
   else if (http10) connection = CONNECTION_KEEP_ALIVE;
   const written = writeRequestHead(head, thread.bytes, scratch, scratch + SCRATCH_BYTES, http10, connection);
-  if (written === WRITE_FULL) return false;
+  if (written === WRITE_FULL) return REQUEST_FULL;
   const bodyOffset = head.endOffset;
   const end = front.headEnd;
   const bufferId = takeGathered(front);
@@ -213,16 +244,34 @@ function prepareRequest(thread: ProxyThread, stream: Stream, front: Connection, 
   let rest = bodyOffset;
   ready.start = bodyOffset;
   ready.end = bodyOffset;
-  if (stream.request.mode === BODY_LENGTH) {
-    rest = takeBody(thread, stream.request, bodyOffset, end);
+  const body = stream.request;
+  // A slot filled to the brim may have no room for the chunks' own end: then all of the body is held.
+  const now = body.mode === BODY_LENGTH || end + TRAILER_ROOM_BYTES <= thread.buffers.dataEnd(bufferId);
+  if (now) {
+    rest = takeBody(thread, body, bodyOffset, end);
+    if (rest === BODY_BAD) return REQUEST_BAD;
     stream.log.bytesUploaded += ready.formBytes;
   }
   // Received more than was read: hold it before the head is written over its neighbourhood.
-  if (rest < end && !holdRest(thread, front, rest, end)) return false;
-  if (!placeHead(thread, bufferId, written - scratch)) return false;
+  if (rest < end) {
+    if (!holdRest(thread, front, rest, end)) return REQUEST_FULL;
+    if (now && !body.done && body.mode === BODY_CHUNKED) gatherHeld(thread, front);
+  }
+  if (now && body.done && body.mode === BODY_CHUNKED) endChunks(thread, written);
+  if (!placeHead(thread, bufferId, written - scratch)) return REQUEST_FULL;
   stream.requestOffset = ready.start;
   stream.requestLength = ready.end - ready.start;
-  return true;
+  return REQUEST_READY;
+}
+
+// The last chunk and the trailers go behind what is ready; by way of scratch space, as they may stand in each
+// other's way in the slot.
+function endChunks(thread: ProxyThread, scratchFrom: number): void {
+  const scratchEnd = thread.scratchOffset + SCRATCH_BYTES;
+  const end = writeLastChunk(thread.bytes, scratchFrom, scratchEnd, thread.trailers);
+  assert(end > 0, 'trailers are shorter than the scratch space');
+  thread.bytes.copyWithin(ready.end, scratchFrom, end);
+  ready.end += end - scratchFrom;
 }
 
 // The gathered slot is not forwarded: what follows the head in it is held, the slot goes home.

@@ -15,14 +15,14 @@ import {
   HEAD_CLOSE,
   HEAD_CLOSE_DELIMITED,
   HEAD_HTTP_10,
-  HEAD_KEEP_ALIVE,
   HEAD_LENGTH,
   HEAD_MUST_CLOSE,
   HEAD_TUNNEL,
-  HEADER_TRANSFER_ENCODING,
+  HEAD_UPGRADE,
   type Head,
 } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
+import { MARK_NONE } from '../observe/log-record.ts';
 import * as counters from '../shared/counters.ts';
 import { BODY_BAD, ready, sendHeadAlone, sendWithHead, takeBody } from './body.ts';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE } from './body-state.ts';
@@ -65,22 +65,27 @@ export function responseBytes(
       return;
     }
     stream.log.bytesRead += responseFormBytes(head);
-    const interim = head.status < 200 && (head.flags & HEAD_TUNNEL) === 0;
+    if (head.status === 101 && (stream.requestFlags & HEAD_UPGRADE) === 0) {
+      // Switching to what nobody asked for.
+      thread.freeHead(head);
+      countBadResponse(thread, stream);
+      replyStatus(thread, stream, 502, 'P', 'H');
+      return;
+    }
+    const interim = head.status >= 100 && head.status < 200 && (head.flags & HEAD_TUNNEL) === 0;
     if (interim) passInterim(thread, stream, back, head);
     else startResponse(thread, stream, back, head);
     thread.freeHead(head);
   }
 }
 
-// 100 Continue, 103 Early Hints: told to a client that knows them, and the real head is still to come.
+// 100 Continue, 103 Early Hints: passed on (to 1.0 clients too, as HAProxy does); the real head is still to come.
 function passInterim(thread: ProxyThread, stream: Stream, back: Connection, head: Head): void {
   const scratch = thread.scratchOffset;
-  if ((stream.requestFlags & HEAD_HTTP_10) === 0) {
-    const end = writeResponseHead(head, thread.bytes, scratch, scratch + SCRATCH_BYTES, CONNECTION_NONE);
-    if (end === WRITE_FULL || !sendHeadAlone(thread, stream.front!, end - scratch)) {
-      replyStatus(thread, stream, 500, 'P', 'H');
-      return;
-    }
+  const end = writeResponseHead(head, thread.bytes, scratch, scratch + SCRATCH_BYTES, CONNECTION_NONE);
+  if (end === WRITE_FULL || !sendHeadAlone(thread, stream.front!, end - scratch)) {
+    replyStatus(thread, stream, 500, 'P', 'H');
+    return;
   }
   if (head.endOffset < back.headEnd) back.headStart = head.endOffset;
   else thread.buffers.release(takeGathered(back));
@@ -96,16 +101,11 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
     startUpgrade(thread, stream, back, head);
     return;
   }
-  const clientIs10 = (stream.requestFlags & HEAD_HTTP_10) !== 0;
   const body = stream.response;
   if ((flags & HEAD_CHUNKED) !== 0) {
+    // Chunks go to a 1.0 client too, as HAProxy does: it decides by what the server says, not by who asks.
     body.reset(BODY_CHUNKED, 0);
-    if (clientIs10) {
-      // 1.0 knows no chunks: the plain payload, ended by the connection's end.
-      body.chunkedOut = false;
-      stream.closeFront = true;
-      head.removeAll(HEADER_TRANSFER_ENCODING);
-    }
+    if ((flags & HEAD_HTTP_10) !== 0) stream.closeFront = true; // chunks in 1.0: faulty framing (RFC 9112 §6.1)
   } else if ((flags & HEAD_LENGTH) !== 0) body.reset(BODY_LENGTH, head.contentLength);
   else if ((flags & HEAD_CLOSE_DELIMITED) !== 0) {
     body.reset(BODY_CLOSE, 0);
@@ -113,7 +113,13 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
   } else body.reset(BODY_NONE, 0);
   if (thread.stopping) stream.closeFront = true;
   const scratch = thread.scratchOffset;
-  const written = writeResponseHead(head, thread.bytes, scratch, scratch + SCRATCH_BYTES, frontConnection(stream));
+  const written = writeResponseHead(
+    head,
+    thread.bytes,
+    scratch,
+    scratch + SCRATCH_BYTES,
+    frontConnection(stream, flags),
+  );
   if (written === WRITE_FULL) {
     replyStatus(thread, stream, 500, 'P', 'H');
     return;
@@ -126,10 +132,11 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
   passBody(thread, stream, bufferId, head.endOffset, end, written - scratch);
 }
 
-function frontConnection(stream: Stream): number {
-  if (stream.closeFront) return CONNECTION_CLOSE;
-  const keepAlive10 = (stream.requestFlags & (HEAD_HTTP_10 | HEAD_KEEP_ALIVE)) === (HEAD_HTTP_10 | HEAD_KEEP_ALIVE);
-  return keepAlive10 ? CONNECTION_KEEP_ALIVE : CONNECTION_NONE;
+// What is not the default of the version that the head shows must be said: close in 1.1, keep-alive in 1.0. A 1.0
+// client is told of keep-alive in either.
+function frontConnection(stream: Stream, responseFlags: number): number {
+  if (stream.closeFront) return (responseFlags & HEAD_HTTP_10) === 0 ? CONNECTION_CLOSE : CONNECTION_NONE;
+  return ((responseFlags | stream.requestFlags) & HEAD_HTTP_10) !== 0 ? CONNECTION_KEEP_ALIVE : CONNECTION_NONE;
 }
 
 // 101, or 2xx to CONNECT: the head goes out as it is, then bytes flow blindly.
@@ -227,6 +234,8 @@ function badBody(thread: ProxyThread, stream: Stream, headLength: number): void 
   if (headLength > 0) {
     // The bad chunk came with the head, of which nothing was sent yet.
     stream.responseStarted = false;
+    stream.log.bytesRead = 0;
+    stream.log.markData = MARK_NONE;
     replyStatus(thread, stream, 502, 'P', 'H');
     return;
   }
@@ -282,7 +291,7 @@ export function serverFailed(thread: ProxyThread, stream: Stream): void {
     return;
   }
   countBadResponse(thread, stream);
-  replyStatus(thread, stream, 502, 'S', 'H');
+  replyStatus(thread, stream, 502, silent ? 'S' : 'P', 'H');
 }
 
 function countServerAbort(thread: ProxyThread, stream: Stream): void {

@@ -106,7 +106,6 @@ export class ProxyThread {
   purgeAtMs = 0; // when idle server connections are looked through next; 0: none is idle
   readonly poolHighCount: number; // open connections beyond which none is kept idle
   readonly poolLowCount: number; // … beyond which only one a server is
-  wakeSeen = false; // the thread's eventfd fired; the loop reads it and clears this
 
   // Work lists, drained by dispatch after each completion.
   readonly fronts: Connection[] = []; // front connections with held bytes and no stream

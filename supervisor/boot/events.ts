@@ -23,7 +23,12 @@ export class Events {
   load(): Logger {
     if (this.logger !== null) return this.logger;
     const pino = createRequire(import.meta.url)('pino') as typeof import('pino').default;
-    const options = { level: this.level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
+    const options = {
+      level: this.level,
+      base: { pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label: string) => ({ level: label }) },
+    };
     this.logger = pino(options, pino.destination({ dest: 2, sync: true }));
     return this.logger;
   }

@@ -143,13 +143,16 @@ function environment() {
 async function ensureInstalled() {
   const reason = missing();
   if (reason === '') return;
-  console.error(`${reason}: running npm ci`);
+  console.error(`${reason}: running npm install`);
   // The install replaces node_modules, so npm must not run on the Node in there.
   const path = (process.env.PATH ?? '')
     .split(delimiter)
     .filter((folder) => !folder.endsWith(join('node_modules', '.bin')));
   const code = await new Promise((resolve) => {
-    const child = spawn('npm', ['ci', '--no-audit', '--no-fund', '--include=dev', '--include=optional'], {
+    // Not `npm ci`: it refuses a lock file that does not list other systems' optional packages. This installs the
+    // locked versions all the same, and --no-save leaves the lock file as it is.
+    const options = ['--no-save', '--no-audit', '--no-fund', '--include=dev', '--include=optional'];
+    const child = spawn('npm', ['install', ...options], {
       stdio: ['ignore', 2, 2],
       cwd: HOME,
       env: { ...process.env, PATH: path.join(delimiter), NODE_ENV: 'development' },
@@ -160,7 +163,7 @@ async function ensureInstalled() {
     });
     child.on('exit', (exitCode) => resolve(exitCode ?? 1));
   });
-  const left = code === 0 ? missing() : `npm ci ended with exit code ${code}`;
+  const left = code === 0 ? missing() : `npm install ended with exit code ${code}`;
   if (left === '') return;
   console.error(`the installation is not complete: ${left}`);
   process.exit(1);

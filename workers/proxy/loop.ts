@@ -4,14 +4,13 @@ import { TurnClock } from '../../core/base/clock.ts';
 import { headLimits } from '../../core/http/h1/verdict.ts';
 import { Buffers } from '../../core/io/buffers.ts';
 import { makeEngine } from '../../core/io/choose.ts';
-import { type Engine, POLLIN } from '../../core/io/engine.ts';
+import type { Engine } from '../../core/io/engine.ts';
 import { LogSocket } from '../../core/io/log-socket.ts';
 import { Timers } from '../../core/io/timers.ts';
 import type { Model } from '../../core/model/model.ts';
 import type { FromWorker, ProxyWorkerData, ToWorker } from '../../core/model/worker-data.ts';
 import { Logging } from '../../core/observe/logger.ts';
 import { TurnWallClock } from '../../core/observe/wall-clock.ts';
-import { OP_BITS, OP_WAKE } from '../../core/proxy/connection.ts';
 import { runTurn, runWoken } from '../../core/proxy/dispatch.ts';
 import { drainIdle, stopAll } from '../../core/proxy/drain.ts';
 import { linkModel } from '../../core/proxy/link.ts';
@@ -22,7 +21,7 @@ import { FdOwners } from '../../core/shared/fd-owners.ts';
 import { ServerLoad } from '../../core/shared/server-load.ts';
 import { ServerWords } from '../../core/shared/server-words.ts';
 import { WakeBoard } from '../../core/shared/wake.ts';
-import { eventfd_write, read } from '../../core/sys/libc.ts';
+import { eventfd_write } from '../../core/sys/libc.ts';
 
 /** Loop turns before libuv gets a look, when nobody woke us. */
 const TURNS_MAX = 256;
@@ -47,8 +46,6 @@ export class ProxyLoop {
   private readonly wallClock = new TurnWallClock();
   private readonly timers: Timers;
   private readonly wakeBoard: WakeBoard;
-  private readonly wakeFd: number;
-  private readonly wakeValue = new BigUint64Array(9); // one is used; larger so that V8 does not move it
   private readonly engineReason: string;
   private running = true;
   private draining = false;
@@ -65,12 +62,11 @@ export class ProxyLoop {
       dataBytes: Math.max(SLOT_DATA_BYTES, model.global.bufsize),
       staticBytes: STATIC_BYTES_BASE + model.serverCount * STATIC_BYTES_PER_SERVER + model.proxies.length * 4096,
     });
-    const choice = makeEngine(data.engine, buffers);
+    this.wakeBoard = new WakeBoard(shared.wake, (fd) => void eventfd_write(fd, 1));
+    const choice = makeEngine(data.engine, buffers, this.wakeBoard.eventfdOf(threadIndex));
     this.engine = choice.engine;
     this.engineReason = choice.reason;
     this.timers = new Timers(this.clock.nowMs);
-    this.wakeBoard = new WakeBoard(shared.wake, (fd) => void eventfd_write(fd, 1));
-    this.wakeFd = this.wakeBoard.eventfdOf(threadIndex);
     this.thread = new ProxyThread({
       model,
       threadIndex,
@@ -95,7 +91,6 @@ export class ProxyLoop {
 
   start(): void {
     this.listeners.start();
-    this.armWake();
     this.post({ kind: 'ready', engine: this.engine.name, engineReason: this.engineReason });
     setImmediate(this.turns);
   }
@@ -160,22 +155,17 @@ export class ProxyLoop {
     this.clock.turn();
     this.wallClock.turn();
     runTurn(this.thread, this.listeners);
-    if (this.thread.wakeSeen) this.wakeDone();
+    if (this.engine.takeWoken()) this.wakeDone();
     if (this.listeners.anyWaiting) this.listeners.revisit();
     this.logsPending = !this.logging.flush();
+    const lost = this.logging.sink.takeLossReport(this.clock.nowMs);
+    if (lost !== '') this.post({ kind: 'event', level: 'warn', text: lost });
   }
 
-  private armWake(): void {
-    this.engine.pollArm(this.wakeFd, POLLIN, OP_WAKE | (0 << OP_BITS), 0);
-  }
-
-  // Drain, then clear the flag, then look: news that comes after that wakes us again.
+  // The engine has drained the eventfd; now clear the flag, then look: news that comes after that wakes us again.
   private wakeDone(): void {
-    this.thread.wakeSeen = false;
     this.woken = true;
-    read(this.wakeFd, this.wakeValue, 8);
     this.wakeBoard.woken(this.data.threadIndex);
-    this.armWake();
     runWoken(this.thread);
     this.listeners.revisit();
   }

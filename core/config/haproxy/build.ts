@@ -26,7 +26,7 @@ export function buildModel(context: ParseContext, files: readonly string[], sett
     serverCount: serverIndex,
     files: [...files],
   };
-  return freeze(decode(model));
+  return settle(model);
 }
 
 function buildGlobal(draft: GlobalDraft, settings: CommandLineSettings): Global {
@@ -184,18 +184,12 @@ function connectionLimits({ minconn, maxconn }: ServerSettings): { minconn: numb
   return minconn > maxconn ? { minconn: 0, maxconn: minconn } : { minconn, maxconn };
 }
 
-/** Byte strings become text, everywhere in a plain structure. */
-function decode<Value>(value: Value): Value {
+/** A plain structure with its byte strings made text, frozen all through; byte arrays stay as they are. */
+function settle<Value>(value: Value): Value {
   if (typeof value === 'string') return fromBytes(value) as Value;
-  if (Array.isArray(value)) return value.map(decode) as Value;
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) return Object.freeze(value.map(settle)) as Value;
   const out: Record<string, unknown> = {};
-  for (const [key, each] of Object.entries(value)) out[key] = decode(each);
-  return out as Value;
-}
-
-function freeze<Value>(value: Value): Value {
-  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value;
-  for (const each of Object.values(value)) freeze(each);
-  return Object.freeze(value);
+  for (const key of Object.keys(value)) out[key] = settle((value as Record<string, unknown>)[key]);
+  return Object.freeze(out) as Value;
 }

@@ -110,7 +110,7 @@ class ProxyCheck {
   /** The named backend, after the checks that `default_backend` and `use_backend` share. null: an alert was given. */
   private target(name: string, keyword: string, role: string): ProxyDraft | null {
     const { proxy } = this;
-    const target = this.context.proxies.find((each) => each.back && each.name === name);
+    const target = this.context.proxiesNamed(name).find((each) => each.back);
     if (target === undefined) this.alert(`Proxy '${proxy.name}': unable to find required ${keyword}: '${name}'.`);
     else if (target === proxy) this.alert(`Proxy '${proxy.name}': loop detected for ${keyword}: '${name}'.`);
     else if (target.mode !== proxy.mode && !(proxy.mode === 'tcp' && target.mode === 'http')) {

@@ -47,6 +47,7 @@ export class ParseContext implements AddressContext {
   readonly options: ParseOptions;
   readonly global = new GlobalDraft();
   readonly proxies: ProxyDraft[] = [];
+  private readonly proxiesByName = new Map<string, ProxyDraft[]>();
   readonly namedDefaults = new Map<string, ProxyDraft>();
   readonly seenOnce = new Set<string>(); // words of the global section that a second line may not repeat
   readonly guids = new Map<string, string>(); // guid → who has it, in HAProxy's words
@@ -74,6 +75,18 @@ export class ParseContext implements AddressContext {
     this.environment = environment;
     this.resolver = resolver;
     this.options = options;
+  }
+
+  addProxy(proxy: ProxyDraft): void {
+    this.proxies.push(proxy);
+    const namesakes = this.proxiesByName.get(proxy.name);
+    if (namesakes === undefined) this.proxiesByName.set(proxy.name, [proxy]);
+    else namesakes.push(proxy);
+  }
+
+  /** Frontends, backends and listens of that name, in the order of the files. */
+  proxiesNamed(name: string): readonly ProxyDraft[] {
+    return this.proxiesByName.get(name) ?? [];
   }
 
   get hostName(): string {

@@ -1,7 +1,8 @@
 // Goal: the door of the room keeps its promises. Method: directories, command line settings, refusals, counts.
 
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -107,6 +108,25 @@ test('stats socket is refused until something serves it', () => {
   strictEqual(global.controlTimeoutMs, 5_000);
   deepStrictEqual(global.controlSockets[0]!.address, { family: 'unix', path: '/run/w.sock' });
   deepStrictEqual([global.controlSockets[0]!.level, global.controlSockets[0]!.unixMode], ['admin', 0o600]);
+});
+
+test('an inherited socket is named by its number, also through a variable', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+    const file = `${TIMEOUTS}frontend f\n bind fd@\${SOCK}\n bind "fd@\${SOCK}"\n bind fd@${fd}\n`;
+    const result = load(file, { environment: { SOCK: String(fd) } });
+    deepStrictEqual(texts(result), []);
+    const addresses = result.model!.proxies[0]!.binds.map((bind) => bind.address);
+    deepStrictEqual(addresses, Array(3).fill({ family: 'fd', fd }));
+    const plain = openSync(write('plain', ''), 'r');
+    const refused = load(`${TIMEOUTS}frontend f\n bind fd@${plain}\n`);
+    closeSync(plain);
+    match(texts(refused)[0]!, /cannot use file descriptor '\d+' : Socket operation on non-socket\.$/);
+  } finally {
+    server.close();
+  }
 });
 
 test('all names of a file are asked for at once', () => {

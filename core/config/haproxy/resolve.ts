@@ -43,6 +43,8 @@ export function askSystem(questions: readonly Question[]): readonly (ResolvedIp 
   const child = spawnSync(process.execPath, ['-e', CHILD, JSON.stringify(questions)], {
     encoding: 'utf8',
     timeout: RESOLVE_TIMEOUT_MS,
+    // Options meant for this process must not change how the child reads its script.
+    env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   if (child.status !== 0 || child.stdout === '') return questions.map(() => null);

@@ -87,7 +87,7 @@ function openProxy(statement: Statement, context: ParseContext, kind: SectionKin
   context.proxy = proxy;
   context.defaults = kind === 'defaults' ? proxy : parent;
   if (kind !== 'defaults') {
-    context.proxies.push(proxy);
+    context.addProxy(proxy);
     return;
   }
   context.lastDefaults = proxy;
@@ -104,9 +104,9 @@ function namesProxy(statement: Statement, context: ParseContext, kind: SectionKi
   const wrong = invalidNameChar(name);
   // 3.4 says so and goes on: the error is forgotten when the section inherits from its defaults.
   if (wrong !== null) context.complain(`character '${wrong}' is not permitted in '${kind}' name '${name}'.`);
-  const sharesSide = (other: ProxyDraft): boolean =>
-    other.name === name && ((kind !== 'backend' && other.front) || (kind !== 'frontend' && other.back));
-  const twin = context.proxies.find(sharesSide);
+  const twin = context
+    .proxiesNamed(name)
+    .find((other) => (kind !== 'backend' && other.front) || (kind !== 'frontend' && other.back));
   context.proxy = twin ?? null;
   if (twin !== undefined) {
     context.alertText(
@@ -144,7 +144,7 @@ function replaceDefaults(statement: Statement, context: ParseContext): ProxyDraf
 function clashes(statement: Statement, context: ParseContext, kind: SectionKind): boolean {
   const name = statement.at(1);
   if (name === '') return false;
-  let other = context.proxies.find((proxy) => proxy.name === name);
+  let other: ProxyDraft | undefined = context.proxiesNamed(name)[0];
   if (other === undefined && kind !== 'defaults') other = context.namedDefaults.get(name);
   if (other === undefined) return false;
   context.abort(

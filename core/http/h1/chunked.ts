@@ -166,7 +166,7 @@ export class ChunkDecoder {
   /** The trailer block that begins at `start`, once its end is in sight. */
   private readTrailers(bytes: Uint8Array, start: number, end: number, trailers: Head, limits: HeadLimits): number {
     if (!blockIsWhole(bytes, start, start + this.trailerBytes, end)) {
-      this.trailerBytes = Math.max(0, end - start - 2); // the last two bytes may begin the empty line
+      this.trailerBytes = end - start;
       if (end - start < limits.headBytesMax) return CHUNKS_MORE;
       this.state = CHUNK_BAD;
       return CHUNKS_BAD;

@@ -526,18 +526,75 @@ test('a head that trickles in byte by byte is not read again and again', () => {
 
 test('a half parsed head survives being moved with its bytes', () => {
   const text = 'GET /a HTTP/1.1\r\nHost: a\r\nX: 1\r\nY: 2\r\n\r\n';
-  const sample = sampleOf(text);
-  const head = new Head(128);
-  const cut = START + text.indexOf('Y');
-  assert.equal(parseRequestHead(sample.bytes, START, cut, head, LIMITS), HEAD_PARTIAL);
-  sample.bytes.copyWithin(START + 1000, START, cut);
-  sample.bytes.set(Buffer.from(text.slice(cut - START)), cut + 1000);
-  sample.bytes.fill(0, 0, START + 1000);
-  head.moveBy(1000);
-  assert.equal(parseRequestHead(sample.bytes, START + 1000, sample.end + 1000, head, LIMITS), HEAD_OK);
-  assert.equal(head.headerCount, 3);
-  assert.equal(Buffer.from(sample.bytes).toString('latin1', head.uriOffset, head.uriOffset + head.uriLength), '/a');
-  assert.equal(head.endOffset, sample.end + 1000);
+  for (const delta of [1000, -1000]) {
+    const from = 2000;
+    const bytes = new Uint8Array(4000);
+    bytes.set(Buffer.from(text), from);
+    const end = from + text.length;
+    const cut = end - 6;
+    const head = new Head(128);
+    assert.equal(parseRequestHead(bytes, from, cut, head, LIMITS), HEAD_PARTIAL);
+    bytes.copyWithin(from + delta, from, end);
+    bytes.fill(0, from, end);
+    head.moveBy(delta);
+    assert.equal(parseRequestHead(bytes, from + delta, end + delta, head, LIMITS), HEAD_OK);
+    assert.equal(head.headerCount, 3);
+    const target = Buffer.from(bytes).toString('latin1', head.uriOffset, head.uriOffset + head.uriLength);
+    assert.equal(target, '/a');
+    assert.equal(head.endOffset, end + delta);
+  }
+});
+
+// Goal: only [start, end) is read and written. Method: every beginning of a head, with different bytes behind its end:
+// ones that would end a line, lengthen a name or be lower-cased, and the very bytes that are to come.
+test('no byte behind the end is touched or believed', () => {
+  const samples = [
+    ['GET /abc HTTP/1.1\r\nHost: Example.COM\r\nContent-Length: 12\r\nX-Y: Z\r\n\r\n', asRequest],
+    ['HTTP/1.1 200 OK\r\nConnection: Keep-Alive\r\nTransfer-Encoding: Chunked\r\n\r\n', asResponse()],
+  ] as const;
+  for (const [text, parse] of samples) {
+    for (let cut = 0; cut <= text.length; cut++) {
+      const expected = parseInPieces(text.slice(0, cut), [], parse);
+      for (const guard of [10, 13, 32, 58, 65, 97]) {
+        assert.deepEqual(
+          parseInPieces(text.slice(0, cut), [], parse, guard),
+          expected,
+          `cut at ${cut}, guard ${guard}`,
+        );
+      }
+      const { bytes } = sampleOf(text);
+      const before = bytes.slice(START + cut);
+      assert.equal(parse(bytes, START + cut, new Head(128)), expected.verdict, `cut at ${cut}`);
+      assert.deepEqual(bytes.subarray(START + cut), before, `cut at ${cut}`);
+    }
+  }
+});
+
+test('a name that only begins like a known one is another name', () => {
+  const known = [
+    'host',
+    'content-length',
+    'transfer-encoding',
+    'connection',
+    'upgrade',
+    'te',
+    'date',
+    'x-forwarded-for',
+  ];
+  for (const name of known) {
+    const idOf = (spelled: string): number =>
+      parseText(`GET / HTTP/1.1\r\n${spelled}: 1\r\n\r\n`, asRequest).head.headerId[0]!;
+    for (let place = 0; place < name.length; place++) {
+      const letter = name[place] === 'z' ? 'y' : 'z';
+      assert.equal(
+        idOf(name.slice(0, place) + letter + name.slice(place + 1)),
+        HEADER_OTHER,
+        `${name} changed at ${place}`,
+      );
+    }
+    assert.equal(idOf(`${name}z`), HEADER_OTHER);
+    assert.equal(idOf(name.slice(0, -1)), HEADER_OTHER);
+  }
 });
 
 test('a head given up half way is forgotten by reset', () => {

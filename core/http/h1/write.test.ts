@@ -343,6 +343,15 @@ test('a value cut short in place is written short', () => {
   assert.equal(sent, 'GET / HTTP/1.1\r\nx: a\r\n\r\n');
 });
 
+test('a line may stand at the very end of the arena', () => {
+  const sent = edited('GET / HTTP/1.1\r\n\r\n', (head, bytes) => {
+    const text = 'x: last';
+    bytes.set(Buffer.from(text), bytes.length - text.length);
+    head.addHeader(HEADER_OTHER, bytes.length - text.length, 1, bytes.length - 4, 4);
+  });
+  assert.equal(sent, 'GET / HTTP/1.1\r\nx: last\r\n\r\n');
+});
+
 test('a status that was changed is written, with the reason that stands in the head', () => {
   const { head, bytes } = parseText('HTTP/1.1 200 OK\r\nX: 1\r\n\r\n', asResponse());
   head.status = 503;
