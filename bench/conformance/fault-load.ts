@@ -53,7 +53,7 @@ export class Load {
     return Object.fromEntries([...this.counts].filter(([outcome]) => !allowed.includes(outcome)));
   }
 
-  /** Lets the requests under way end, then closes the connections. */
+  /** Lets the requests under way end, then closes the connections. Must be called, else the clients go on for ever. */
   async stop(): Promise<void> {
     this.running = false;
     await Promise.all(this.clients);

@@ -139,11 +139,21 @@ export async function startRig(peers: readonly [Peer, Peer], options: RigOptions
     await stop();
     throw error;
   }
+  await Promise.all(lanes[0]!.sides.map(warmUp));
   return {
     run: (cases, report) => runCases(lanes, cases, processes, report),
     runCuts: (exchanges) => runCuts(lanes, exchanges),
     stop,
   };
+}
+
+// The kernel accepts for a program that is not quite ready: waits until it has answered something.
+async function warmUp(lane: SideLane): Promise<void> {
+  const client = new RawClient(lane.bindPort);
+  client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await client.waitUntil(() => client.byteCount > 0, STEP_TIMEOUT_MS);
+  await client.finish(FINISH_MS);
+  await lane.origin.finish(FINISH_MS);
 }
 
 async function makeLane(section: Section, copy: number): Promise<SideLane> {

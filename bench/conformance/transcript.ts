@@ -86,13 +86,13 @@ export function proxyV2AsText(bytes: string, names: Names): string {
 
 /** A log line without what differs between any two runs: its header, dates, durations, the process's connections. */
 export function normalizeLog(line: string): string {
-  // A line cut at its greatest length is cut elsewhere when the header before it is longer.
-  const cut = line.length > LOG_LINE_SHOWN_MAX ? line.slice(0, LOG_LINE_SHOWN_MAX) : line;
-  return cut
+  // The end is left out of long ones: a line is cut at its greatest length elsewhere when its header is longer.
+  return line
     .replace(/^<\d+>.*?\[\d+\]: /, '')
     .replace(/\[\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d\.\d{3}\]/, '[date]')
     .replace(/ (?:\+?-?\d+\/){2}(?:(?:\+?-?\d+\/){2})?\+?-?\d+ /, (times) => times.replace(/(?<![-\d])\d+/g, 'N'))
-    .replace(/ \d+((?:\/\d+){3}\/\+?\d+ \d+\/\d+)/, ' N$1');
+    .replace(/ \d+((?:\/\d+){3}\/\+?\d+ \d+\/\d+)/, ' N$1')
+    .slice(0, LOG_LINE_SHOWN_MAX);
 }
 
 /** The transcript as lines to read and to compare; times are not in it. */

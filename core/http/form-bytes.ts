@@ -7,7 +7,6 @@ import { HEADER_REMOVED, type Head } from './message.ts';
 
 const START_LINE_BYTES = 20;
 const VERSION_BYTES = 8;
-const STATUS_BYTES = 3;
 const END_BYTES = 1;
 
 /** Bytes a request head counts for. */
@@ -17,7 +16,12 @@ export function requestFormBytes(head: Head): number {
 
 /** Bytes a response head counts for. */
 export function responseFormBytes(head: Head): number {
-  return START_LINE_BYTES + VERSION_BYTES + STATUS_BYTES + head.reasonLength + fieldFormBytes(head);
+  return START_LINE_BYTES + VERSION_BYTES + statusBytes(head.status) + head.reasonLength + fieldFormBytes(head);
+}
+
+// As it stood in the message: three digits, but for a server that sent two.
+function statusBytes(status: number): number {
+  return status > 9 && status < 100 ? 2 : 3;
 }
 
 /** Bytes the end of a chunked body counts for, with its trailers. */

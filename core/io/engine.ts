@@ -99,6 +99,12 @@ export interface Engine {
   /** The engine's own open fds (ring or epoll, wake): whoever cleans up after this thread closes them. */
   ownFds(): readonly number[];
 
+  /**
+   * Last words of a thread that is about to die of a fault: ends every operation in the kernel and closes nothing.
+   * Without it an io_uring lives on in its mappings, and its accepts go on taking clients nobody serves.
+   */
+  abandon(): void;
+
   /** Ends every operation and frees the engine's own fds and memory; the arena stays mapped. */
   stop(): void;
 }

@@ -240,6 +240,9 @@ export class EpollEngine implements Engine {
   }
 
   // Between turns no buffer is lent: only those in completions nobody has seen have to come home.
+  // Nothing is under way in the kernel: all operations are ours, and the epoll fd goes when its owner closes it.
+  abandon(): void {}
+
   ownFds(): readonly number[] {
     return this.ownsWakeFd ? [this.fd, this.wakeFd] : [this.fd];
   }

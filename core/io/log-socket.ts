@@ -93,6 +93,11 @@ export class LogSocket {
     this.bytes = this.mapping.bytes;
   }
 
+  /** The fds it opened itself: whoever cleans up after this thread closes them. */
+  fds(): readonly number[] {
+    return this.ownFds;
+  }
+
   /** See LogWriter. */
   open(address: LogSocketAddress): number {
     assert(this.channels.length < this.channelCountMax, 'more log addresses than LogSocket was made for');

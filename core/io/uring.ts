@@ -223,10 +223,14 @@ export class UringEngine implements Engine {
 
   // The mapped rings keep the kernel's ring alive after close(2), and an armed receive may write into its buffer:
   // everything is cancelled and waited for first. Completions nobody has seen give their buffers back too.
-  stop(): void {
+  abandon(): void {
     this.enter(0); // what was armed or closed last goes out
     this.cancelEverything();
     this.enter(0);
+  }
+
+  stop(): void {
+    this.abandon();
     check('close', libc.close(this.fd));
     if (this.ownsWakeFd) check('close', libc.close(this.wakeFd));
     this.buffers.takeBackLent();

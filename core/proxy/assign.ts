@@ -14,6 +14,7 @@ import {
   setNoLinger,
   setUserTimeout,
 } from '../io/net.ts';
+import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
 import * as counters from '../shared/counters.ts';
 import { type Connection, OP_BITS, OP_CONNECT, SIDE_BACK } from './connection.ts';
 import { setTermination } from './finish.ts';
@@ -218,7 +219,7 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
 }
 
 /** The connection could not be made. `cause`: 'S' refused or failed, 's' timed out. Retries, or answers 503. */
-export function connectFailed(thread: ProxyThread, stream: Stream, cause: string): void {
+export function connectFailed(thread: ProxyThread, stream: Stream, cause: 'S' | 's'): void {
   const back = stream.back!;
   const server = back.server!;
   const backend = server.backend;
@@ -282,7 +283,13 @@ function usableCount(thread: ProxyThread, backend: Backend): number {
 }
 
 /** No server will answer: an error page in HTTP, a close in TCP. */
-export function failStream(thread: ProxyThread, stream: Stream, status: number, cause: string, phase: string): void {
+export function failStream(
+  thread: ProxyThread,
+  stream: Stream,
+  status: number,
+  cause: TerminationCause,
+  phase: TerminationPhase,
+): void {
   if (stream.http) {
     replyStatus(thread, stream, status, cause, phase);
     return;

@@ -2,6 +2,7 @@
 
 import { assert } from '../base/assert.ts';
 import { NO_BUFFER } from '../io/engine.ts';
+import { letterCode, type TerminationCause, type TerminationPhase } from '../observe/names.ts';
 import * as counters from '../shared/counters.ts';
 import { endBulk } from './bulk.ts';
 import { CONNECTION_OPEN, type Connection, FRONT_HEAD, FRONT_LINGER } from './connection.ts';
@@ -17,10 +18,10 @@ const LINGER_MS = 2_000;
 const DASH = 0x2d;
 
 /** Says who ended the stream and in which phase, unless that was said already: the first cause counts. */
-export function setTermination(stream: Stream, cause: string, phase: string): void {
+export function setTermination(stream: Stream, cause: TerminationCause, phase: TerminationPhase): void {
   const log = stream.log;
   if (log.terminationCause !== DASH) return;
-  log.setTermination(cause.charCodeAt(0), phase.charCodeAt(0));
+  log.setTermination(letterCode(cause), letterCode(phase));
 }
 
 /** The server's connection leaves the stream: into the pool when `keep` and the limits allow it, else closed. */

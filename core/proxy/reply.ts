@@ -8,6 +8,7 @@ import { CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, CONNECTION_NONE } from '../htt
 import { HEAD_CLOSE, HEAD_HTTP_10, HEAD_KEEP_ALIVE, METHOD_HEAD } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import { ENOBUFS } from '../io/net.ts';
+import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
 import * as counters from '../shared/counters.ts';
 import { BODY_NONE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
@@ -29,7 +30,13 @@ import type { ProxyThread } from './thread.ts';
  * Answers the stream with `status` instead of a server, logs who was to blame and in which phase, and closes the
  * client's connection only where its request asked for that. After a response has begun it can only be cut.
  */
-export function replyStatus(thread: ProxyThread, stream: Stream, status: number, cause: string, phase: string): void {
+export function replyStatus(
+  thread: ProxyThread,
+  stream: Stream,
+  status: number,
+  cause: TerminationCause,
+  phase: TerminationPhase,
+): void {
   setTermination(stream, cause, phase);
   if (stream.responseStarted) {
     abortStream(thread, stream);
@@ -47,7 +54,7 @@ export function replyMonitor(thread: ProxyThread, stream: Stream): void {
 }
 
 /** How far the stream had come, as the second letter of the termination state says it (manual §8.5). */
-export function phaseLetter(stream: Stream): string {
+export function phaseLetter(stream: Stream): TerminationPhase {
   switch (stream.phase) {
     case PHASE_QUEUE:
       return 'Q';
@@ -65,7 +72,12 @@ export function phaseLetter(stream: Stream): string {
 }
 
 /** Ends the stream without a word: the client sees a close and may retry (a reused server connection failed). */
-export function closeSilently(thread: ProxyThread, stream: Stream, cause: string, phase: string): void {
+export function closeSilently(
+  thread: ProxyThread,
+  stream: Stream,
+  cause: TerminationCause,
+  phase: TerminationPhase,
+): void {
   setTermination(stream, cause, phase);
   if (!stream.responseStarted) stream.log.status = -1;
   abortStream(thread, stream);

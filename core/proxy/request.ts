@@ -24,9 +24,11 @@ import {
   HEAD_MUST_CLOSE,
   HEAD_TUNNEL,
   type Head,
+  METHOD_OTHER,
 } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import { type LogRecord, MARK_NONE } from '../observe/log-record.ts';
+import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
 import * as counters from '../shared/counters.ts';
 import { assignServer } from './assign.ts';
 import { BODY_BAD, placeHead, ready, sendBody, takeBody } from './body.ts';
@@ -92,8 +94,8 @@ export function refuseHead(
   thread: ProxyThread,
   front: Connection,
   status: number,
-  cause: string,
-  phase: string,
+  cause: TerminationCause,
+  phase: TerminationPhase,
   text = true,
 ): void {
   refuseStream(thread, openStream(thread, front), front, status, cause, phase, text);
@@ -105,8 +107,8 @@ function refuseStream(
   stream: Stream,
   front: Connection,
   status: number,
-  cause: string,
-  phase: string,
+  cause: TerminationCause,
+  phase: TerminationPhase,
   text: boolean,
 ): void {
   const frontend = stream.frontend!;
@@ -117,6 +119,7 @@ function refuseStream(
   log.markRequest = MARK_NONE;
   log.requestLineLength = 0;
   log.status = status;
+  stream.request.done = true;
   thread.dropInput(front);
   stream.phase = PHASE_REPLY;
   stream.closeFront = true;
@@ -176,6 +179,16 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
     replyMonitor(thread, stream);
     return;
   }
+  if (head.method === METHOD_OTHER && isPreface(thread.bytes, head)) {
+    // Prior knowledge of HTTP/2, which is not spoken here: no server may take it for a request.
+    keepRest(thread, front, head.endOffset);
+    log.requestLineLength = 0;
+    log.markIdle = MARK_NONE;
+    log.markRequest = MARK_NONE;
+    stream.closeFront = true;
+    replyStatus(thread, stream, 400, 'P', 'R');
+    return;
+  }
   const backend = frontend.defaultBackend;
   stream.backend = backend;
   if (backend === null) {
@@ -203,6 +216,13 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
     log.backendIndex = frontend.proxy.index;
     refuseStream(thread, stream, front, 400, 'P', 'R', true);
   }
+}
+
+// The start of an HTTP/2 connection, `PRI * HTTP/2.0`, read as a request line (RFC 9113 §3.4).
+function isPreface(bytes: Uint8Array, head: Head): boolean {
+  const { methodOffset, versionOffset } = head;
+  if (head.methodLength !== 3 || head.uriLength !== 1 || bytes[versionOffset + 5] !== 50) return false;
+  return bytes[methodOffset] === 80 && bytes[methodOffset + 1] === 82 && bytes[methodOffset + 2] === 73;
 }
 
 // The line as logs show it: its three words with one blank between them, however they came.

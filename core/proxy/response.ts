@@ -2,7 +2,7 @@
 
 import { responseFormBytes } from '../http/form-bytes.ts';
 import { parseResponseHead } from '../http/h1/parse.ts';
-import { HEAD_OK, HEAD_PARTIAL } from '../http/h1/verdict.ts';
+import { HEAD_BAD_UPGRADE, HEAD_OK, HEAD_PARTIAL } from '../http/h1/verdict.ts';
 import {
   CONNECTION_CLOSE,
   CONNECTION_KEEP_ALIVE,
@@ -59,6 +59,8 @@ export function responseBytes(
     if (verdict === HEAD_PARTIAL) return;
     back.head = null;
     if (verdict !== HEAD_OK) {
+      // A whole head that is refused for its meaning counts; one that could not be read does not.
+      if (verdict === HEAD_BAD_UPGRADE) stream.log.bytesRead += responseFormBytes(head);
       thread.freeHead(head);
       countBadResponse(thread, stream);
       replyStatus(thread, stream, 502, 'P', 'H');
@@ -101,11 +103,13 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
     startUpgrade(thread, stream, back, head);
     return;
   }
+  // Chunks in 1.0 are faulty framing (RFC 9112 §6.1): both connections end.
+  const faulty10 = HEAD_HTTP_10 | HEAD_MUST_CLOSE;
+  if ((flags & faulty10) === faulty10) stream.closeFront = true;
   const body = stream.response;
   if ((flags & HEAD_CHUNKED) !== 0) {
     // Chunks go to a 1.0 client too, as HAProxy does: it decides by what the server says, not by who asks.
     body.reset(BODY_CHUNKED, 0);
-    if ((flags & HEAD_HTTP_10) !== 0) stream.closeFront = true; // chunks in 1.0: faulty framing (RFC 9112 §6.1)
   } else if ((flags & HEAD_LENGTH) !== 0) body.reset(BODY_LENGTH, head.contentLength);
   else if ((flags & HEAD_CLOSE_DELIMITED) !== 0) {
     body.reset(BODY_CLOSE, 0);

@@ -139,9 +139,9 @@ export class ProxyThread {
     this.editOffset = this.buffers.allocateStatic(4096);
   }
 
-  /** The engine's own fds are this thread's too: whoever cleans up after a crash must find them. */
-  ownEngineFds(): void {
-    for (const fd of this.engine.ownFds()) this.owners.set(fd, this.threadIndex);
+  /** Fds that live as long as the thread (its engine's, its log sockets): found by whoever cleans up after a crash. */
+  ownFds(fds: readonly number[]): void {
+    for (const fd of fds) this.owners.set(fd, this.threadIndex);
   }
 
   // Connections

@@ -82,9 +82,11 @@ export class ProxyLoop {
       headLimits: headLimits(model.global.bufsize, model.global.maxrewrite, model.global.maxhdr),
       globalMaxconn: model.global.maxconn,
     });
-    this.thread.ownEngineFds();
+    this.thread.ownFds(this.engine.ownFds());
     const targetCount = model.global.log.length + model.proxies.reduce((sum, proxy) => sum + proxy.log.length, 0);
-    this.logging = new Logging(model, new LogSocket(Math.max(1, targetCount)), this.wallClock, data.pid);
+    const logSocket = new LogSocket(Math.max(1, targetCount));
+    this.logging = new Logging(model, logSocket, this.wallClock, data.pid);
+    this.thread.ownFds(logSocket.fds());
     linkModel(this.thread, this.logging, (data.startedAtMs + threadIndex * 7919) | 0);
     this.listeners = new Listeners(this.thread, data.listeners);
   }
@@ -129,29 +131,38 @@ export class ProxyLoop {
   }
 
   private readonly turns = (): void => {
-    for (let count = 0; count < TURNS_MAX; count++) {
-      this.turn();
-      if (this.crashing) throw new Error('crashed on request of a test');
-      if (this.draining && this.thread.openCount === 0) {
-        this.draining = false;
-        this.post({ kind: 'drained' });
+    try {
+      for (let count = 0; count < TURNS_MAX && !this.woken; count++) {
+        if (!this.turnOnce()) return;
       }
-      if (!this.running && this.thread.openCount === 0) {
-        this.finish();
-        return;
-      }
-      if (this.woken) break;
+    } catch (fault) {
+      this.engine.abandon();
+      throw fault;
     }
     this.woken = false;
     setImmediate(this.turns);
   };
+
+  // False: the loop is over.
+  private turnOnce(): boolean {
+    this.turn();
+    if (this.crashing) throw new Error('crashed on request of a test');
+    const quiet = this.thread.openCount === 0;
+    if (this.draining && quiet) {
+      this.draining = false;
+      this.post({ kind: 'drained' });
+    }
+    if (this.running || !quiet) return true;
+    this.finish();
+    return false;
+  }
 
   private turn(): void {
     let waitMs = Math.min(this.timers.msUntilNext(this.clock.nowMs), WAIT_MS_MAX);
     const purgeAtMs = this.thread.purgeAtMs;
     if (purgeAtMs !== 0) waitMs = Math.min(waitMs, Math.max(0, purgeAtMs - this.clock.nowMs));
     if ((this.logsPending || this.listeners.anyWaiting) && waitMs > RETRY_MS) waitMs = RETRY_MS;
-    this.engine.turn(waitMs);
+    this.engine.turn(this.running && !this.crashing ? waitMs : 0);
     this.clock.turn();
     this.wallClock.turn();
     runTurn(this.thread, this.listeners);

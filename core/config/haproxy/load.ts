@@ -77,6 +77,24 @@ const FORMAT_VARIABLES: readonly (readonly [string, string])[] = [
   ],
 ];
 
+const KEYLOG_SECRETS: readonly (readonly [string, string])[] = [
+  ['CLIENT_RANDOM', 'session_key,hex'],
+  ['CLIENT_EARLY_TRAFFIC_SECRET', 'client_early_traffic_secret'],
+  ['CLIENT_HANDSHAKE_TRAFFIC_SECRET', 'client_handshake_traffic_secret'],
+  ['SERVER_HANDSHAKE_TRAFFIC_SECRET', 'server_handshake_traffic_secret'],
+  ['CLIENT_TRAFFIC_SECRET_0', 'client_traffic_secret_0'],
+  ['SERVER_TRAFFIC_SECRET_0', 'server_traffic_secret_0'],
+  ['EXPORTER_SECRET', 'exporter_secret'],
+  ['EARLY_EXPORTER_SECRET', 'early_exporter_secret'],
+];
+
+/** The log format of TLS secrets on one side, in the key log's notation. */
+function keylogFormat(side: 'fc' | 'bc'): string {
+  const line = ([label, secret]: readonly [string, string]): string =>
+    `${label} %[ssl_${side}_client_random,hex] %[ssl_${side}_${secret}]`;
+  return KEYLOG_SECRETS.map(line).join('\n');
+}
+
 /** Reads, checks and builds; see LoadOptions and LoadResult. */
 export function loadConfiguration(options: LoadOptions): LoadResult {
   const diagnostics = new Diagnostics();
@@ -168,6 +186,8 @@ class Loader {
     const { environment } = context;
     context.pass = pass;
     for (const [name, format] of FORMAT_VARIABLES) environment.set(name, format);
+    environment.set('HAPROXY_KEYLOG_FC_LOG_FMT', keylogFormat('fc'));
+    environment.set('HAPROXY_KEYLOG_BC_LOG_FMT', keylogFormat('bc'));
     environment.set('HAPROXY_BRANCH', HAPROXY_BRANCH);
     let sound = true;
     for (const file of files) {

@@ -566,6 +566,15 @@ test('no byte behind the end is touched or believed', () => {
       const before = bytes.slice(START + cut);
       assert.equal(parse(bytes, START + cut, new Head(128)), expected.verdict, `cut at ${cut}`);
       assert.deepEqual(bytes.subarray(START + cut), before, `cut at ${cut}`);
+      // What comes in the end is something else than what happened to stand there.
+      const surprise = `${text.slice(0, cut)} ?\r\n\r\n`;
+      const late = sampleOf(surprise.padEnd(text.length + 8));
+      const head = new Head(128);
+      late.bytes.set(Buffer.from(text), START);
+      let verdict = parse(late.bytes, START + cut, head);
+      late.bytes.set(Buffer.from(surprise.slice(cut)), START + cut);
+      if (verdict === HEAD_PARTIAL) verdict = parse(late.bytes, START + surprise.length, head);
+      assert.equal(verdict, parseInPieces(surprise, [cut], parse).verdict, `cut at ${cut}`);
     }
   }
 });

@@ -254,6 +254,7 @@ function parseFields(
       valueBytes = head.editLength;
     }
     if (index + 1 >= headerCountMax) return -HEAD_TOO_MANY_FIELDS; // one place is the empty line's
+    if (nameBytes > NAME_BYTES_MAX) return -HEAD_BAD_FIELD; // HAProxy's form has a byte for it
     headerId[index] = id;
     headerFlags[index] = 0;
     nameOffset[index] = name;
