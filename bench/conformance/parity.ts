@@ -8,6 +8,9 @@
 
 import { fileURLToPath } from 'node:url';
 import { findHaproxy, findPeer, findWeir, type Peer } from '../rig/peers.ts';
+import { CONNECTION_CASES } from './cases-connections.ts';
+import { FAILURE_CASES } from './cases-failures.ts';
+import { FORWARDING_CASES } from './cases-forwarding.ts';
 import { REQUEST_CASES } from './cases-requests.ts';
 import { RESPONSE_CASES } from './cases-responses.ts';
 import { DIFFERENCES } from './differences.ts';
@@ -17,7 +20,13 @@ import { render } from './transcript.ts';
 
 const COLUMNS = 100;
 
-export const CASES: readonly Case[] = [...REQUEST_CASES, ...RESPONSE_CASES];
+export const CASES: readonly Case[] = [
+  ...REQUEST_CASES,
+  ...RESPONSE_CASES,
+  ...CONNECTION_CASES,
+  ...FORWARDING_CASES,
+  ...FAILURE_CASES,
+];
 
 /** Whether this HAProxy is old enough to differ from the reference in many small things. */
 export function isOld(peer: Peer): boolean {

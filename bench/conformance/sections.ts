@@ -36,19 +36,30 @@ function lines(text: string): string {
     .join('');
 }
 
+const TIMEOUTS_FRONT: Readonly<Record<string, string>> = { client: '5s' };
+const TIMEOUTS_BACK: Readonly<Record<string, string>> = { connect: '1s', server: '5s' };
+const FRONT_NAMES = ['client', 'client-fin', 'http-request', 'http-keep-alive'];
+
+// `own` are the section's timeout lines, for both sides; each side takes what is its.
+function timeouts(own: string, isFront: boolean): string {
+  const values = new Map(Object.entries(isFront ? TIMEOUTS_FRONT : TIMEOUTS_BACK));
+  for (const [, name, value] of own.matchAll(/timeout (\S+) (\S+)/g)) {
+    if (FRONT_NAMES.includes(name!) === isFront) values.set(name!, value!);
+  }
+  return [...values].map(([name, value]) => `  timeout ${name} ${value}\n`).join('');
+}
+
 function section(name: string, parts: Parts, rest: { copies?: number; since?: '3.4' } = {}): Section {
   const mode = parts.mode ?? 'http';
-  const timeouts = parts.timeouts ?? '';
   const config = [
     `frontend @NAME@\n  mode ${mode}\n  bind 127.0.0.1:@BIND@ ${parts.bind ?? ''}\n`,
     `  log @LOG@ local0\n  option ${parts.log ?? `${mode}log`}\n`,
-    '  timeout client 5s\n',
+    timeouts(parts.timeouts ?? '', true),
     lines(parts.front ?? ''),
-    lines(timeouts).replace(/^ {2}timeout (connect|server|queue|tunnel|server-fin).*\n/gm, ''),
     '  default_backend @NAME@_b\n',
-    `backend @NAME@_b\n  mode ${mode}\n  timeout connect 1s\n  timeout server 5s\n`,
+    `backend @NAME@_b\n  mode ${mode}\n`,
+    timeouts(parts.timeouts ?? '', false),
     lines(parts.back ?? ''),
-    lines(timeouts).replace(/^ {2}timeout (client|http-request|http-keep-alive|client-fin).*\n/gm, ''),
     lines(parts.servers ?? `server s @ORIGIN@ ${parts.server ?? ''}`),
   ].join('');
   return { name, config, ...rest };
@@ -154,7 +165,6 @@ export const SECTIONS: readonly Section[] = [
   section('logasap', { front: 'option logasap' }),
   section('tcp-logasap', { mode: 'tcp', front: 'option logasap' }),
   section('separate-errors', { front: 'option log-separate-errors' }),
-  section('proxy-header-option', { front: 'option http-use-proxy-header' }),
   section('backup', {
     back: 'balance roundrobin',
     servers: 'server s1 @ORIGIN@ disabled\nserver s2 @ORIGIN2@ backup',

@@ -579,6 +579,12 @@ test('no byte behind the end is touched or believed', () => {
   }
 });
 
+test('a header name of 255 bytes passes and a longer one is refused with 400', () => {
+  const named = (length: number): number => statusOf(`GET / HTTP/1.1\r\n${'n'.repeat(length)}: 1\r\n\r\n`);
+  assert.equal(named(255), 200);
+  assert.equal(named(256), 400);
+});
+
 test('a name that only begins like a known one is another name', () => {
   const known = [
     'host',

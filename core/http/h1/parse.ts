@@ -27,6 +27,7 @@ const { COLON, CR, HT, LF, SP, TOKEN_LOWER, VALUE } = chars;
 const { FIELD_DROP, FRAMING_FIELD, KIND_REQUEST, KIND_RESPONSE, KIND_TRAILERS } = fields;
 const { HEAD_BAD_FIELD, HEAD_OK, HEAD_PARTIAL, HEAD_TARGET_TOO_LONG, HEAD_TOO_LARGE, HEAD_TOO_MANY_FIELDS } = verdict;
 
+const NAME_BYTES_MAX = 255; // HAProxy's form counts the bytes of a name in one byte
 const HIGH_BITS = 0x80808080 | 0; // bit 7 of each byte of a word
 
 /**
@@ -254,7 +255,7 @@ function parseFields(
       valueBytes = head.editLength;
     }
     if (index + 1 >= headerCountMax) return -HEAD_TOO_MANY_FIELDS; // one place is the empty line's
-    if (nameBytes > NAME_BYTES_MAX) return -HEAD_BAD_FIELD; // HAProxy's form has a byte for it
+    if (nameBytes > NAME_BYTES_MAX) return -HEAD_BAD_FIELD;
     headerId[index] = id;
     headerFlags[index] = 0;
     nameOffset[index] = name;
