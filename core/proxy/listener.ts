@@ -6,6 +6,7 @@
 // in the kernel's backlog, as with HAProxy.
 
 import { assert } from '../base/assert.ts';
+import { setKeepalive, setNodelay, setNoLinger } from '../io/net.ts';
 import type { Listener } from '../model/worker-data.ts';
 import * as counters from '../shared/counters.ts';
 import { assignServer } from './assign.ts';
@@ -63,6 +64,9 @@ export class Listeners {
       const frontend = thread.frontends[listener.proxyIndex];
       assert(frontend !== null && frontend !== undefined, 'a listener belongs to a frontend');
       this.all.push(new ListenerState(this.all.length, listener, frontend));
+      // What the listening socket has, Linux gives to every accepted one: no call per client.
+      setNodelay(listener.fd);
+      if (frontend.proxy.clitcpka) setKeepalive(listener.fd);
     }
   }
 
@@ -165,6 +169,8 @@ export class Listeners {
     front.frontend = frontend;
     front.bindIndex = listener.bindIndex;
     front.listener = listener;
+    front.nodelaySet = true;
+    if (frontend.proxy.nolingerFront) setNoLinger(fd);
     front.sinceWallMs = thread.wallClock.nowMs;
     const cells = thread.counters.cells;
     cells[frontend.counterAt + counters.CONNECTIONS]! += 1;
