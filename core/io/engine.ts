@@ -22,7 +22,6 @@ export const GROUP_BACK = 1;
 /** Events of `pollArm`, poll(2)'s values. */
 export const POLLIN = 1;
 export const POLLOUT = 4;
-export const POLLERR = 8;
 export const POLLHUP = 16;
 export const POLLRDHUP = 0x2000;
 

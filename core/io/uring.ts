@@ -138,7 +138,9 @@ export class UringEngine implements Engine {
   }
 
   recvArm(fd: number, group: number, ticketLow: number, ticketHigh: number): void {
-    const op = abi.IORING_OP_RECV | abi.IOSQE_BUFFER_SELECT | abi.IORING_RECV_MULTISHOT;
+    let op = abi.IORING_OP_RECV | abi.IOSQE_BUFFER_SELECT | abi.IORING_RECV_MULTISHOT;
+    // A server has nothing to say before it was asked: wait for it at once instead of trying in vain first.
+    if (group === GROUP_BACK) op |= abi.IORING_RECVSEND_POLL_FIRST;
     const at = this.prepare(op, fd, ticketLow, ticketHigh);
     this.sqes[at + 10] = group;
   }

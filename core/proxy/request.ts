@@ -16,13 +16,13 @@ import {
   writeRequestHead,
 } from '../http/h1/write.ts';
 import {
+  HEAD_ABSOLUTE_URI,
   HEAD_CHUNKED,
   HEAD_CLOSE,
   HEAD_HTTP_10,
   HEAD_KEEP_ALIVE,
   HEAD_LENGTH,
   HEAD_MUST_CLOSE,
-  HEAD_TUNNEL,
   type Head,
   METHOD_OTHER,
 } from '../http/message.ts';
@@ -45,6 +45,7 @@ import { PHASE_CONNECT, PHASE_QUEUE, PHASE_REPLY, PHASE_RESPONSE, PHASE_TUNNEL, 
 import { OUT_BYTES_HIGH, type ProxyThread, SCRATCH_BYTES } from './thread.ts';
 
 const SPACE = 32;
+const SLASH = 47;
 /** Trailers written anew grow by at most a blank per line, and the last chunk by its two line ends. */
 const TRAILER_ROOM_BYTES = 256;
 
@@ -309,12 +310,24 @@ function keepRest(thread: ProxyThread, front: Connection, offset: number): void 
   front.inBytes += end - offset;
 }
 
+// The whole target, or the path of an absolute one.
 function sameText(bytes: Uint8Array, head: Head, text: { offset: number; length: number }): boolean {
-  if (head.uriLength !== text.length) return false;
+  const from = head.uriLength === text.length ? 0 : pathOffset(bytes, head);
+  if (head.uriLength - from !== text.length) return false;
   for (let index = 0; index < text.length; index++) {
-    if (bytes[head.uriOffset + index] !== bytes[text.offset + index]) return false;
+    if (bytes[head.uriOffset + from + index] !== bytes[text.offset + index]) return false;
   }
   return true;
+}
+
+// How many bytes of the target stand before its path.
+function pathOffset(bytes: Uint8Array, head: Head): number {
+  if ((head.flags & HEAD_ABSOLUTE_URI) === 0) return 0;
+  let slashCount = 0;
+  for (let index = 0; index < head.uriLength; index++) {
+    if (bytes[head.uriOffset + index] === SLASH && ++slashCount === 3) return index;
+  }
+  return 0;
 }
 
 /** Bytes from a client whose stream is running: its body, or the next request. */
@@ -369,9 +382,10 @@ function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, o
   stream.log.bytesUploaded += ready.formBytes;
   if (consumed === BODY_BAD) {
     thread.buffers.release(slot);
-    stream.closeFront = true;
-    body.done = true;
-    replyStatus(thread, stream, 400, 'P', phaseLetter(stream));
+    // Too late for a page: the connection ends without one, as HAProxy does.
+    setTermination(stream, 'P', phaseLetter(stream));
+    if (!stream.responseStarted) stream.log.status = 400;
+    abortStream(thread, stream);
     return;
   }
   if (consumed < end && !holdRest(thread, front, consumed, end)) {
@@ -414,8 +428,9 @@ export function requestEnd(thread: ProxyThread, stream: Stream): void {
   if (stream.request.done) {
     const backend = stream.backend;
     const aborts = backend !== null ? backend.proxy.abortonclose : true;
-    // Half-closed, but it may well be waiting for its answer: only abortonclose takes it for gone.
-    if (aborts && !stream.responseStarted && stream.phase !== PHASE_TUNNEL) clientGone(thread, stream);
+    // Half-closed, but it may well be waiting for its answer: only abortonclose takes it for gone, as long as the
+    // server still has something to say.
+    if (aborts && !stream.responseClosed && stream.phase !== PHASE_TUNNEL) clientGone(thread, stream);
     return;
   }
   if (front.inFirst === NO_SEGMENT) requestCut(thread, stream);
@@ -435,13 +450,16 @@ function requestCut(thread: ProxyThread, stream: Stream): void {
 /** The client went away: nothing more is worth doing for it. A half-closed one still gets a 400. */
 export function clientGone(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
-  const letter = phaseLetter(stream);
+  const waits = stream.phase === PHASE_RESPONSE;
+  const unfinished = !stream.request.done; // its own fault: no page for it
+  // HAProxy's letters: a client that resets after a whole request is found out when the response is due.
+  const letter = waits && front.errno !== 0 && stream.request.done ? 'D' : phaseLetter(stream);
   countAbort(thread, stream);
   stream.closeFront = true;
   stream.request.done = true;
   setTermination(stream, 'C', letter);
-  if (stream.responseStarted || front.errno !== 0 || stream.phase !== PHASE_RESPONSE) {
-    if (!stream.responseStarted) stream.log.status = -1;
+  if (stream.responseStarted || front.errno !== 0 || !waits || unfinished) {
+    if (!stream.responseStarted) stream.log.status = waits ? 400 : -1;
     abortStream(thread, stream);
     return;
   }
@@ -473,9 +491,4 @@ export function headExpired(thread: ProxyThread, front: Connection): void {
   const idle = !partial && (front.requestCount > 0 || front.frontend!.proxy.httpIgnoreProbes);
   if (idle) closeFront(thread, front);
   else refuseHead(thread, front, 408, 'c', 'R');
-}
-
-/** A CONNECT request's body is whatever the client sends once the tunnel stands. */
-export function asksForTunnel(stream: Stream): boolean {
-  return (stream.requestFlags & HEAD_TUNNEL) !== 0;
 }

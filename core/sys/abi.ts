@@ -5,7 +5,6 @@ export const SYS_io_uring_setup = 425;
 export const SYS_io_uring_enter = 426;
 export const SYS_io_uring_register = 427;
 
-export const AF_UNSPEC = 0;
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -26,7 +25,6 @@ export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 export const SO_BINDTODEVICE = 25;
 export const SO_ACCEPTCONN = 30;
-export const SO_PROTOCOL = 38;
 export const SO_DOMAIN = 39;
 
 export const IPPROTO_IP = 0;
@@ -36,9 +34,7 @@ export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const TCP_MAXSEG = 2;
-export const TCP_CORK = 3;
 export const TCP_DEFER_ACCEPT = 9;
-export const TCP_QUICKACK = 12;
 export const TCP_USER_TIMEOUT = 18;
 export const TCP_FASTOPEN = 23;
 export const IPPROTO_IPV6 = 41;
@@ -84,11 +80,8 @@ export const MAP_PRIVATE = 2;
 export const MAP_ANONYMOUS = 0x20;
 export const MAP_NORESERVE = 0x4000;
 export const MAP_POPULATE = 0x8000;
-export const MADV_DONTNEED = 4;
 
 export const SPLICE_F_MOVE = 1;
 export const SPLICE_F_NONBLOCK = 2;
-export const SPLICE_F_MORE = 4;
 
 export const RLIMIT_NOFILE = 7;
-export const RLIMIT_MEMLOCK = 8;
