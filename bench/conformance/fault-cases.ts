@@ -1,7 +1,7 @@
 // Who leaves, stalls or dies in which phase, and the log line that says so: one section of the configuration each.
 //
 // `lines` is what HAProxy 3.4 logs for the case's clients, as `status flags retries` (mode tcp: `- flags retries`),
-// sorted; fault tests hold weir to it, and HAProxy itself where 3.4 is installed. A case that `differs` says why.
+// sorted; fault tests hold weir to it, and HAProxy itself where 3.4 is installed.
 
 import type { RawClient } from './raw-client.ts';
 import type { Action, Script } from './scripted-origin.ts';
@@ -21,8 +21,6 @@ export interface FaultCase {
   readonly origin?: Script;
   readonly act: (scene: Scene) => Promise<void>;
   readonly lines: readonly string[];
-  readonly differs?: string; // why weir's lines are other ones: these
-  readonly weirLines?: readonly string[];
 }
 
 const WAIT_MS = 8_000;
@@ -73,7 +71,9 @@ function eachWay(
 
 const clients: FaultCase[] = [
   ...eachWay('before its first byte', HTTP, ['400 CR-- 0'], async (scene, way) => {
-    await leave(await scene.client(), way);
+    const client = await scene.client();
+    await scene.settled(client);
+    await leave(client, way);
   }),
   ...eachWay('inside a request head', HTTP, ['400 CR-- 0'], async (scene, way) => {
     const client = await scene.client();
@@ -98,52 +98,102 @@ const clients: FaultCase[] = [
     },
     { answers: [[{ pauseMs: 300 }, ...OK]] },
   ),
-  ...eachWay('while connecting', 'mode http\noption httplog\nretries 0\ntimeout connect 2s\nserver s 127.0.0.1:@FULL@', ['-1 CC-- 0'], async (scene, way) => {
-    const client = await scene.client();
-    client.send(GET);
-    await scene.settled(client);
-    await leave(client, way);
-  }),
-  ...eachWay('while waiting for the response', HTTP, ['400 CH-- 0'], async (scene, way) => {
-    const client = await scene.client();
-    client.send(GET);
-    await scene.originHas('/x');
-    await leave(client, way);
-  }, SILENT),
-  ...eachWay('in the middle of a response', HTTP, { FIN: ['200 CD-- 0'], RST: ['200 CD-- 0'], 'half-close': ['200 CD-- 0'] }, async (scene, way) => {
-    const client = await scene.client();
-    client.send(GET);
-    await has(client, 'bbbb');
-    await leave(client, way);
-  }, { answers: [[{ send: HALF_BODY }, { until: 'never sent' }]] }),
-  ...eachWay('in the middle of a request body', HTTP, ['400 CH-- 0'], async (scene, way) => {
-    const client = await scene.client();
-    client.send('POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nbbbb');
-    await scene.originHas('bbbb');
-    await leave(client, way);
-  }, SILENT),
-  ...eachWay('in a TCP tunnel', TCP, { FIN: ['- -- 0'], RST: ['- CD 0'], 'half-close': ['- -- 0'] }, async (scene, way) => {
-    const client = await scene.client();
-    client.send('ping');
-    await has(client, 'ping');
-    await leave(client, way);
-  }, { raw: [['echo']] }),
-  ...eachWay('in a WebSocket', HTTP, { FIN: ['101 ---- 0'], RST: ['101 CD-- 0'], 'half-close': ['101 ---- 0'] }, async (scene, way) => {
-    const client = await scene.client();
-    client.send('GET /x HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
-    await has(client, '\r\n\r\n');
-    client.send('ping');
-    await has(client, 'ping');
-    await leave(client, way);
-  }, {
-    answers: [[{ send: 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n' }, 'echo']],
-  }),
-  ...eachWay('between two requests', HTTP, ['200 ---- 0'], async (scene, way) => {
-    const client = await scene.client();
-    client.send(GET);
-    await has(client, 'ok');
-    await leave(client, way);
-  }, { answers: [OK] }),
+  ...eachWay(
+    'while connecting',
+    'mode http\noption httplog\nretries 0\ntimeout connect 2s\nserver s 127.0.0.1:@FULL@',
+    ['-1 CC-- 0'],
+    async (scene, way) => {
+      const client = await scene.client();
+      client.send(GET);
+      await scene.settled(client);
+      await leave(client, way);
+    },
+  ),
+  ...eachWay(
+    'while waiting for the response',
+    HTTP,
+    { FIN: ['400 CH-- 0'], RST: ['400 CD-- 0'], 'half-close': ['400 CH-- 0'] },
+    async (scene, way) => {
+      const client = await scene.client();
+      client.send(GET);
+      await scene.originHas('/x');
+      await leave(client, way);
+    },
+    SILENT,
+  ),
+  ...eachWay(
+    'in the middle of a response',
+    HTTP,
+    { FIN: ['200 CD-- 0'], RST: ['200 CD-- 0'], 'half-close': ['200 CD-- 0'] },
+    async (scene, way) => {
+      const client = await scene.client();
+      client.send(GET);
+      await has(client, 'bbbb');
+      await leave(client, way);
+    },
+    { answers: [[{ send: HALF_BODY }, { until: 'never sent' }]] },
+  ),
+  ...eachWay(
+    'in the middle of a request body',
+    HTTP,
+    ['400 CH-- 0'],
+    async (scene, way) => {
+      const client = await scene.client();
+      client.send('POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nbbbb');
+      await scene.originHas('bbbb');
+      await leave(client, way);
+    },
+    SILENT,
+  ),
+  ...eachWay(
+    'in a TCP tunnel',
+    TCP,
+    { FIN: ['- -- 0'], RST: ['- CD 0'], 'half-close': ['- -- 0'] },
+    async (scene, way) => {
+      const client = await scene.client();
+      client.send('ping');
+      await has(client, 'ping');
+      await leave(client, way);
+    },
+    { raw: [['echo']] },
+  ),
+  ...eachWay(
+    'in a WebSocket',
+    HTTP,
+    { FIN: ['101 ---- 0'], RST: ['101 CD-- 0'], 'half-close': ['101 ---- 0'] },
+    async (scene, way) => {
+      const client = await scene.client();
+      client.send(
+        'GET /x HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+      );
+      await has(client, '\r\n\r\n');
+      client.send('ping');
+      await has(client, 'ping');
+      await leave(client, way);
+    },
+    {
+      answers: [
+        [
+          {
+            send: 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n',
+          },
+          'echo',
+        ],
+      ],
+    },
+  ),
+  ...eachWay(
+    'between two requests',
+    HTTP,
+    ['200 ---- 0'],
+    async (scene, way) => {
+      const client = await scene.client();
+      client.send(GET);
+      await has(client, 'ok');
+      await leave(client, way);
+    },
+    { answers: [OK] },
+  ),
   ...eachWay('while the proxy waits for it to leave', HTTP, ['400 PR-- 0'], async (scene, way) => {
     const client = await scene.client();
     client.send('nonsense\r\n\r\n');
@@ -221,7 +271,8 @@ const servers: FaultCase[] = [
   },
   {
     name: 'a server refuses and another takes over',
-    config: 'mode http\noption httplog\noption redispatch\nbalance roundrobin\nserver dead 127.0.0.1:@DEAD@\nserver s 127.0.0.1:@O@',
+    config:
+      'mode http\noption httplog\noption redispatch\nbalance roundrobin\nserver dead 127.0.0.1:@DEAD@\nserver s 127.0.0.1:@O@',
     origin: { answers: [OK] },
     act: askAndClose,
     lines: ['200 ---- +1'],
@@ -260,7 +311,7 @@ const servers: FaultCase[] = [
   },
   {
     name: 'nobody says anything in a TCP tunnel (client first)',
-    config: `${TCP}\ntimeout client 300ms\ntimeout server 5s`,
+    config: `${TCP}\ntimeout client 600ms\ntimeout server 5s`,
     origin: { raw: [['echo']] },
     act: async (scene) => {
       const client = await scene.client();
@@ -272,7 +323,7 @@ const servers: FaultCase[] = [
   },
   {
     name: 'nobody says anything in a TCP tunnel (server first)',
-    config: `${TCP}\ntimeout client 5s\ntimeout server 300ms`,
+    config: `${TCP}\ntimeout client 5s\ntimeout server 600ms`,
     origin: { raw: [['echo']] },
     act: async (scene) => {
       const client = await scene.client();
@@ -314,7 +365,7 @@ const slow: FaultCase[] = [
       await scene.originHas('bbbb');
       await ended(client);
     },
-    lines: ['408 cH-- 0'],
+    lines: ['400 cH-- 0'],
   },
 ];
 

@@ -15,6 +15,7 @@ export interface Ask {
   close: boolean;
 }
 
+const PAUSE_MS = 8;
 const SIZES = [0, 1, 900, 17_000, 70_000, 160_000];
 
 /** The nth kind of request; they differ in method, sizes, framing and whether the connection is kept. */
@@ -67,6 +68,8 @@ export class Load {
       this.latencyMsMax = Math.max(this.latencyMsMax, performance.now() - startMs);
       this.counts.set(outcome, this.count(outcome) + 1);
       this.total++;
+      // Room for others: whoever is killed needs processor time to come back.
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
 }

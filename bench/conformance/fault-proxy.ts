@@ -59,6 +59,8 @@ export interface FaultProxy {
   events(text: string): Record<string, unknown>[]; // weir's own events whose text begins so
   figures(): Promise<ThreadFigures[]>;
   servers(): Promise<string>; // the answer to SIGHUP
+  /** Waits until so many threads have come up again after the start. */
+  readyAfter(crashCount: number): Promise<void>;
   socketCount(): number;
   rssBytes(): number;
   hasExited(): boolean;
@@ -114,6 +116,12 @@ export async function startFaultProxy(config: string, options: FaultProxyOptions
     for (const match of text.matchAll(/^\s*bind\s+127\.0\.0\.1:(\d+)/gm)) {
       await waitUntilAccepts(Number(match[1]), child, peer.name);
     }
+    if (peer.kind === 'weir') {
+      await waitUntil(
+        () => eventsIn(output, 'started').length > 0,
+        () => `weir does not start:\n${output}`,
+      );
+    }
   } catch (error) {
     await end('SIGKILL');
     throw error;
@@ -159,6 +167,14 @@ function running(
         () => 'no answer to SIGHUP',
       );
       return output().slice(from);
+    },
+    async readyAfter(crashCount) {
+      const started = (): number => eventsIn(output(), 'proxy thread accepts').length;
+      const threads = Number(/"threads":(\d+)/.exec(output())?.[1]);
+      await waitUntil(
+        () => started() >= threads + crashCount,
+        () => `${started()} threads came up: ${output().slice(-3000)}`,
+      );
     },
     socketCount: () => socketCount(child.pid),
     rssBytes: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'latin1'))?.[1]) * 1024,
@@ -211,7 +227,7 @@ function countIn(text: string, part: string): number {
 
 function parseFigures(text: string): ThreadFigures[] {
   const pattern =
-    /thread \d+: engine (\w+),[^]*?connections (\d+) \((\d+) of clients\), streams (\d+)[^]*?buffers (\d+) held, (\d+) free of[^]*?segments (\d+) in use/g;
+    /thread \d+: engine (\w+),[\s\S]*?connections (\d+) \((\d+) of clients\), streams (\d+)[\s\S]*?buffers (\d+) held, (\d+) free of[\s\S]*?segments (\d+) in use/g;
   return [...text.matchAll(pattern)].map((match) => ({
     engine: match[1]!,
     connections: Number(match[2]),

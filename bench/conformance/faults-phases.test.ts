@@ -19,10 +19,10 @@ global
   maxconn 1000
 defaults
   log @LOG@ local0
-  timeout connect 300ms
-  timeout client 600ms
-  timeout server 600ms
-  timeout http-request 500ms
+  timeout connect 700ms
+  timeout client 1500ms
+  timeout server 2s
+  timeout http-request 1s
   timeout http-keep-alive 2s
   timeout queue 3s
   timeout tunnel 0
@@ -73,7 +73,11 @@ async function runCase(proxy: FaultProxy, each: FaultCase, origin: ScriptedOrigi
       await client.waitUntil(() => client.isConnected(), 5_000);
       return client;
     },
-    settled: (client) => waitUntil(() => hasRead(port, client.port), () => `${each.name}: the proxy does not read`),
+    settled: (client) =>
+      waitUntil(
+        () => hasRead(port, client.port),
+        () => `${each.name}: the proxy does not read`,
+      ),
     originHas: (text) =>
       waitUntil(
         () => origin.connections.some((connection) => Buffer.concat(connection.chunks).includes(text)),
@@ -88,7 +92,11 @@ async function runCase(proxy: FaultProxy, each: FaultCase, origin: ScriptedOrigi
         .map((line) => `${Number.isNaN(line.status) ? '-' : line.status} ${line.flags} ${line.retries}`)
         .sort();
     // One line a client; cases whose clients ask twice end when the second line is there.
-    await waitUntil(() => lines().length >= each.lines.length, () => 'no log line', 2_000).catch(() => {});
+    await waitUntil(
+      () => lines().length >= each.lines.length,
+      () => 'no log line',
+      2_000,
+    ).catch(() => {});
     return lines();
   } catch (error) {
     return [(error as Error).message];
@@ -107,16 +115,16 @@ function hasRead(frontPort: number, clientPort: number): boolean {
   return row !== undefined && row[9] !== '0' && row[4]!.endsWith(':00000000');
 }
 
-function report(results: Map<string, string[]>, expected: (each: FaultCase) => readonly string[]): string[] {
-  return CASES.filter((each) => results.get(each.name)!.join(', ') !== [...expected(each)].sort().join(', ')).map(
-    (each) => `${each.name}: ${results.get(each.name)!.join(', ')} instead of ${expected(each).join(', ')}`,
+function report(results: Map<string, string[]>): string[] {
+  return CASES.filter((each) => results.get(each.name)!.join(', ') !== [...each.lines].sort().join(', ')).map(
+    (each) => `${each.name}: ${results.get(each.name)!.join(', ')} instead of ${each.lines.join(', ')}`,
   );
 }
 
 for (const engine of ENGINES) {
   test(`every way to leave, stall or die is logged with HAProxy's flags and leaves nothing behind (${engine})`, async () => {
     const results = await runCases({ engine });
-    assert.deepEqual(report(results, (each) => each.weirLines ?? each.lines), []);
+    assert.deepEqual(report(results), []);
   });
 }
 
@@ -124,7 +132,12 @@ test('HAProxy 3.4 logs the same lines', async (context) => {
   const peer = await haproxy34();
   if (peer === null) return context.skip('HAProxy 3.4 is not installed');
   const results = await runCases({ peer });
-  assert.deepEqual(report(results, (each) => each.lines), []);
+  // It may add a line for a connection that is reset just after its stream: so each line must be among its own.
+  const missing = CASES.filter((each) => each.lines.some((line) => !results.get(each.name)!.includes(line)));
+  assert.deepEqual(
+    missing.map((each) => `${each.name}: ${results.get(each.name)!.join(', ')} instead of ${each.lines.join(', ')}`),
+    [],
+  );
 });
 
 async function haproxy34(): Promise<Peer | null> {

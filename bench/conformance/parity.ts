@@ -3,12 +3,15 @@
 //   node bench/conformance/parity.ts [--case WORDS] [--peer PATH] [--engine uring|epoll] [--against PATH] [--all]
 //
 // --case: only the cases whose name holds WORDS. --peer: the haproxy to compare with (else HAPROXY_PEER, else the one on
-// PATH). --against: another program in weir's place, to compare two HAProxies. --all: also the listed differences
-// (differences.ts). Exit 1 when something differs that is not listed, or a listed difference is gone.
+// PATH). --against: another program in weir's place, to compare two HAProxies. --all: shows the listed differences
+// (differences.ts) too. Exit 1 when something differs that is not listed, or a listed difference is gone.
+//
+// An HAProxy before 3.4 is compared on the cases that it answers as 3.4 does (no `since` in the tables).
 
 import { fileURLToPath } from 'node:url';
 import { findHaproxy, findPeer, findWeir, type Peer } from '../rig/peers.ts';
 import { CONNECTION_CASES } from './cases-connections.ts';
+import { CUT_EXCHANGES } from './cases-cuts.ts';
 import { FAILURE_CASES } from './cases-failures.ts';
 import { FORWARDING_CASES } from './cases-forwarding.ts';
 import { REQUEST_CASES } from './cases-requests.ts';
@@ -16,9 +19,12 @@ import { RESPONSE_CASES } from './cases-responses.ts';
 import { DIFFERENCES } from './differences.ts';
 import type { Case } from './parity-case.ts';
 import { type Result, startRig } from './parity-run.ts';
+import { SECTIONS } from './sections.ts';
 import { render } from './transcript.ts';
 
 const COLUMNS = 100;
+const LINES_MAX = 200;
+const AGAIN_COUNT = 2;
 
 export const CASES: readonly Case[] = [
   ...REQUEST_CASES,
@@ -41,7 +47,7 @@ export function sideBySide(result: Result): string {
   const rows = [`== ${result.case.name}   (section ${result.case.on})`];
   if (result.timeNote !== '') rows.push(`   ${result.timeNote}`);
   for (const [index, line] of align(left, right).entries()) {
-    if (index > 200) break;
+    if (index > LINES_MAX) break;
     const [one, other] = line;
     rows.push(one === other ? `    ${one}` : `  ! ${one.padEnd(COLUMNS)} | ${other}`);
   }
@@ -66,6 +72,60 @@ function align(left: readonly string[], right: readonly string[]): [string, stri
     else rows.push(['', right[j++]!]);
   }
   return rows;
+}
+
+/** What came of one case, and what is wrong about that ('' when nothing is). */
+export interface Finding {
+  readonly result: Result;
+  readonly reason: string; // why it may differ; '' when it may not
+  readonly wrong: string;
+}
+
+export interface ParityOptions {
+  readonly words?: string; // only cases whose names hold this
+  readonly subjectArgs?: readonly string[];
+  readonly plain?: boolean; // no listed differences: the two are the same program, or both are HAProxies
+}
+
+/** Runs the tables through `peer` and `subject`; a case that fails is run again alone before it counts. */
+export async function runParity(peer: Peer, subject: Peer, options: ParityOptions = {}): Promise<Finding[]> {
+  const words = options.words ?? '';
+  const withNew = !isOld(peer) && !(subject.kind === 'haproxy' && isOld(subject));
+  const showsAll = options.plain === true;
+  const newSections = new Set(SECTIONS.filter((section) => section.since !== undefined).map((section) => section.name));
+  const cases = CASES.filter(
+    (each) =>
+      each.name.includes(words) && (withNew || ((showsAll || each.since === undefined) && !newSections.has(each.on))),
+  );
+  const cuts = CUT_EXCHANGES.filter((each) => each.whole.name.includes(words));
+  const sections = new Set(cases.map((each) => each.on));
+  if (cuts.length > 0) sections.add('cut');
+  if (sections.size === 0) return [];
+  const rig = await startRig([peer, subject], { args: [[], options.subjectArgs ?? []], withNew, only: sections });
+  try {
+    const judged = (result: Result): Finding => judge(result, showsAll);
+    const findings = [...(await rig.run(cases)), ...(await rig.runCuts(cuts))].map(judged);
+    for (let again = 0; again < AGAIN_COUNT; again++) {
+      for (const [index, finding] of findings.entries()) {
+        if (finding.wrong === '') continue;
+        findings[index] = judged(await rig.again(finding.result));
+      }
+    }
+    return findings;
+  } finally {
+    await rig.stop();
+  }
+}
+
+function judge(result: Result, isPlain: boolean): Finding {
+  const reason = isPlain ? '' : (DIFFERENCES.get(result.case.name) ?? '');
+  const wrong =
+    result.isSame === (reason === '')
+      ? ''
+      : result.isSame
+        ? `listed as a difference, but there is none: ${reason}`
+        : 'differs';
+  return { result, reason, wrong };
 }
 
 interface Options {
@@ -98,35 +158,20 @@ async function main(): Promise<number> {
     console.log('no haproxy found: give --peer or set HAPROXY_PEER');
     return 1;
   }
-  const withNew = !isOld(peer) && (options.against === '' || !isOld(subject));
-  const cases = CASES.filter(
-    (each) => each.name.includes(options.words) && (withNew || options.against !== '' || each.since === undefined),
-  );
-  const rig = await startRig([peer, subject], {
-    args: [[], options.engine === '' ? [] : ['--engine', options.engine]],
-    withNew,
-    only: new Set(cases.map((each) => each.on)),
-  });
-  let wrongCount = 0;
   const startMs = performance.now();
-  try {
-    const results = await rig.run(cases, (result) => {
-      const reason = DIFFERENCES[result.case.name];
-      const listed = reason !== undefined && options.against === '';
-      if (result.isSame === listed) wrongCount++;
-      if (result.isSame && listed) console.log(`== ${result.case.name}: listed as a difference, but there is none`);
-      if (!result.isSame && (!listed || options.all)) {
-        console.log(sideBySide(result));
-        if (listed) console.log(`   listed: ${reason}`);
-      }
-    });
-    const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
-    console.log(
-      `${results.length} cases, ${wrongCount} wrong, ${seconds} s; left ${peer.name} ${peer.version}, right ${subject.name} ${subject.version}`,
-    );
-  } finally {
-    await rig.stop();
+  const findings = await runParity(peer, subject, {
+    words: options.words,
+    subjectArgs: options.engine === '' ? [] : ['--engine', options.engine],
+    plain: options.against !== '',
+  });
+  for (const { result, reason, wrong } of findings) {
+    if (wrong !== '' || (options.all && reason !== '')) console.log(`${sideBySide(result)}\n   ${wrong || reason}\n`);
   }
+  const wrongCount = findings.filter((each) => each.wrong !== '').length;
+  const listedCount = findings.filter((each) => each.reason !== '').length;
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+  console.log(`left ${peer.name} ${peer.version}, right ${subject.name} ${subject.version}`);
+  console.log(`${findings.length} cases, ${listedCount} listed differences, ${wrongCount} wrong, ${seconds} s`);
   return wrongCount === 0 ? 0 : 1;
 }
 

@@ -1,7 +1,7 @@
 // What every load-balancing algorithm promises to the proxy core (manual §4.2 "balance").
 //
-// A balancer belongs to one backend in one thread: its rotation is its own, while weights and states come from
-// ServerWords (by epoch) and load from ServerLoad, so all threads agree on who is fit and who is busy. Servers
+// A balancer belongs to one backend in one thread. Weights and states come from ServerWords (by epoch), load from
+// ServerLoad, whose turn it is from Rotations: all threads agree on who is fit, who is busy and who is next. Servers
 // are named by *position* in Proxy.servers. No pick allocates; none throws on any hash.
 //
 // How to use it, for one stream:

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Model } from '../model/model.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Counters } from '../shared/counters.ts';
+import { Rotation, type Rotations } from '../shared/rotations.ts';
 import type { ServerLoad } from '../shared/server-load.ts';
 import type { ServerWords } from '../shared/server-words.ts';
 import type { Balancer } from './contract.ts';
@@ -21,6 +22,7 @@ export interface BalanceSurroundings {
   words: ServerWords;
   load: ServerLoad; // attached with threadIndex
   counters: Counters; // attached with threadIndex
+  rotations?: Rotations; // attached with threadIndex; without them each thread takes turns for itself
   clock: Clock;
   threadIndex: number;
   seed: number; // for `balance random`; each thread its own
@@ -38,11 +40,11 @@ export function makeBalancer(
   const algorithm = proxy.balance;
   switch (algorithm.name) {
     case 'roundrobin':
-      return new RoundRobin(group, threadIndex);
+      return new RoundRobin(group, rotationOf(proxy, surroundings), threadIndex);
     case 'static-rr':
-      return new StaticRoundRobin(group, threadIndex);
+      return new StaticRoundRobin(group, rotationOf(proxy, surroundings), threadIndex);
     case 'leastconn':
-      return new LeastConn(group, threadIndex, load.threadCount);
+      return new LeastConn(group, rotationOf(proxy, surroundings), threadIndex, load.threadCount);
     case 'first':
       return new First(group);
     case 'source':
@@ -53,6 +55,14 @@ export function makeBalancer(
     default:
       return unreachable(algorithm, 'unknown balance algorithm');
   }
+}
+
+// A single thread needs no lock, and a crash leaves nothing behind when its rotation is its own.
+function rotationOf(proxy: Proxy, surroundings: BalanceSurroundings): Rotation {
+  const { rotations, load } = surroundings;
+  const serverCount = proxy.servers.length;
+  const isShared = rotations !== undefined && load.threadCount > 1 && serverCount > 0;
+  return isShared ? rotations.backend(proxy.index) : Rotation.own(proxy.balance.name, serverCount);
 }
 
 /**

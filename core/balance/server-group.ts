@@ -31,6 +31,8 @@ export class ServerGroup {
   backupWeight = 0; // of all usable backups
   firstBackup = -1; // position
 
+  epoch: number; // of the words as last read
+
   // What the last refresh() changed: positions, and the weights they had before.
   changedCount = 0;
   readonly changed: Int32Array;
@@ -44,7 +46,6 @@ export class ServerGroup {
   private readonly minconns: Int32Array;
   private readonly maxqueues: Int32Array;
   private readonly fullconn: number;
-  private epoch: number;
 
   /** `fullconn`: streams in the backend at which `maxconn` counts in full; only used beside `minconn`. */
   constructor(proxy: BalancedProxy, words: ServerWords, load: ServerLoad, fullconn: number) {

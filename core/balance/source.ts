@@ -2,8 +2,9 @@
 //
 // Map-based: place hash mod length of the server map; when servers come or go most clients move. Consistent: the
 // nearest node of the ring; only a lost server's clients move. Neither looks at load: a full server's streams wait
-// in its own queue. Streams without an address (Unix sockets) take turns instead.
+// in its own queue. Streams without an address (Unix sockets) take turns instead, each thread for itself.
 
+import { Rotation, TURN } from '../shared/rotations.ts';
 import { ConsistentRing } from './consistent.ts';
 import { HASH_NONE, PICK_FULL, PICK_NONE } from './contract.ts';
 import { GroupBalancer } from './group-balancer.ts';
@@ -19,7 +20,9 @@ export class SourceMap extends GroupBalancer {
   constructor(group: ServerGroup, firstTurn: number) {
     super(group);
     this.map = new ServerMap(group);
-    this.rotation = new MapRotation(group, this.map, firstTurn);
+    const { cells } = Rotation.own('static-rr', group.serverCount);
+    cells[TURN] = firstTurn;
+    this.rotation = new MapRotation(group, this.map, cells);
   }
 
   override pick(hash: number, avoid: number): number {

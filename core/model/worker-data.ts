@@ -18,6 +18,7 @@ export interface SharedBuffers {
   serverWords: SharedArrayBuffer;
   serverLoad: SharedArrayBuffer;
   counters: SharedArrayBuffer;
+  rotations: SharedArrayBuffer;
   fdOwners: SharedArrayBuffer;
   wake: SharedArrayBuffer; // the thread's eventfd is already published in it
 }

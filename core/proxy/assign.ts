@@ -17,10 +17,10 @@ import {
 import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
 import * as counters from '../shared/counters.ts';
 import { type Connection, OP_BITS, OP_CONNECT, SIDE_BACK } from './connection.ts';
-import { setTermination } from './finish.ts';
+import { fillLoads, setTermination } from './finish.ts';
 import { startUsing, stopUsing, takeIdle } from './pool.ts';
 import { writeProxyHeader } from './proxy-out.ts';
-import { acquirePlace, joinQueue, queueLength, releasePlace } from './queue.ts';
+import { acquirePlace, joinQueue, leaveQueue, queueLength, releasePlace } from './queue.ts';
 import { closeSilently, replyStatus } from './reply.ts';
 import type { Backend, ServerLink } from './runtime.ts';
 import { PHASE_CONNECT, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
@@ -48,7 +48,9 @@ export function assignServer(thread: ProxyThread, stream: Stream): void {
     return;
   }
   const server = backend.servers[position]!;
-  if (acquirePlace(thread, stream, server)) {
+  // Whoever waits here already comes first.
+  const queue = backend.balancer.needsSourceHash ? server : backend;
+  if (queue.waitingFirst === null && acquirePlace(thread, stream, server)) {
     useServer(thread, stream);
     return;
   }
@@ -72,7 +74,7 @@ export function useServer(thread: ProxyThread, stream: Stream): void {
   }
   log.serverIndex = server.index;
   log.markQueue = thread.clock.nowMs - stream.startedMs;
-  log.srvConn = thread.load.current(server.loadRow);
+  log.srvConn = thread.load.current(server.loadRow) - 1; // the others; logged when the connection fails
   thread.counters.cells[server.counterAt + counters.SESSIONS]! += 1;
   const front = stream.front!;
   if (stream.http) {
@@ -90,11 +92,24 @@ export function useServer(thread: ProxyThread, stream: Stream): void {
 }
 
 function waitForPlace(thread: ProxyThread, stream: Stream, backend: Backend, server: ServerLink | null): void {
-  stream.log.backendQueue = queueLength(thread, backend.loadRow);
-  if (server !== null) stream.log.srvQueue = queueLength(thread, server.loadRow);
   joinQueue(thread, stream, backend, server);
+  if (takeLatePlace(thread, stream, backend, server)) return;
+  // As HAProxy: the stream itself counts.
+  if (server === null) stream.log.backendQueue = queueLength(thread, backend.loadRow);
+  else stream.log.srvQueue = queueLength(thread, server.loadRow);
   const timeouts = backend.proxy.timeouts;
   thread.setDeadline(stream.front!, thread.after(timeouts.queue || timeouts.connect));
+}
+
+// A place given back after our look and before joinQueue said that we wait woke nobody: look once more. Streams
+// that waited before us had said so already.
+function takeLatePlace(thread: ProxyThread, stream: Stream, backend: Backend, server: ServerLink | null): boolean {
+  if ((server ?? backend).waitingFirst !== stream) return false;
+  const position = server === null ? backend.balancer!.pick(stream.hash, stream.avoidPosition) : server.position;
+  if (position < 0 || !acquirePlace(thread, stream, backend.servers[position]!)) return false;
+  leaveQueue(thread, stream);
+  useServer(thread, stream);
+  return true;
 }
 
 function sourceHash(thread: ProxyThread, front: Connection): number {
@@ -205,7 +220,10 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
     thread.send(back, bufferId, stream.requestOffset, stream.requestLength);
   }
   if (!stream.http) {
-    if (stream.frontend!.proxy.logasap) stream.frontend!.logger.connected(stream.log);
+    if (stream.frontend!.proxy.logasap) {
+      fillLoads(thread, stream);
+      stream.frontend!.logger.connected(stream.log);
+    }
     refreshDeadlines(thread, stream);
     thread.fronts.push(front);
     return;

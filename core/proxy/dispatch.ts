@@ -383,7 +383,7 @@ function clientSlow(thread: ProxyThread, stream: Stream): void {
   }
   stream.closeFront = true;
   stream.request.done = true;
-  replyStatus(thread, stream, 408, 'c', phaseLetter(stream));
+  replyStatus(thread, stream, 400, 'c', phaseLetter(stream)); // 408 is for heads
 }
 
 function backExpired(thread: ProxyThread, back: Connection): void {
@@ -397,10 +397,12 @@ function backExpired(thread: ProxyThread, back: Connection): void {
       connectFailed(thread, stream, 's');
       return;
     case PHASE_RESPONSE:
-      replyStatus(thread, stream, 504, 's', 'H');
+      // With equal timeouts a stalled request body runs both out in one moment: it was the client that stopped.
+      if (isDue(thread, stream.front!)) clientSlow(thread, stream);
+      else replyStatus(thread, stream, 504, 's', 'H');
       return;
     case PHASE_TUNNEL:
-      tunnelExpired(thread, stream, false);
+      tunnelExpired(thread, stream, isDue(thread, stream.front!));
       return;
     default:
       if (stream.response.done) {
@@ -412,6 +414,10 @@ function backExpired(thread: ProxyThread, back: Connection): void {
       setTermination(stream, 's', 'D');
       cutResponse(thread, stream);
   }
+}
+
+function isDue(thread: ProxyThread, connection: Connection): boolean {
+  return connection.deadlineMs !== 0 && connection.deadlineMs <= thread.clock.nowMs;
 }
 
 function feedStarved(thread: ProxyThread): void {

@@ -131,19 +131,27 @@ export function lingerFront(thread: ProxyThread, front: Connection): void {
   );
 }
 
+/** What the log's line says of the load, this stream included. */
+export function fillLoads(thread: ProxyThread, stream: Stream): void {
+  const { log, backend, server } = stream;
+  log.actconn = thread.load.current(thread.load.process());
+  log.feconn = thread.load.current(stream.frontend!.loadRow);
+  if (backend !== null) log.beconn = thread.load.current(backend.loadRow);
+  if (server !== null) log.srvConn = thread.load.current(server.loadRow);
+}
+
 function accountStream(thread: ProxyThread, stream: Stream): void {
   const log = stream.log;
   const frontend = stream.frontend!;
   log.markClose = thread.clock.nowMs - stream.startedMs;
-  log.actconn = thread.load.current(thread.load.process());
-  log.feconn = thread.load.current(frontend.loadRow);
+  fillLoads(thread, stream);
   const cells = thread.counters.cells;
   if (stream.http) thread.counters.countResponse(frontend.counterRow, log.status);
   cells[frontend.counterAt + counters.REQ_IN_BYTES]! += log.bytesUploaded;
   cells[frontend.counterAt + counters.RES_OUT_BYTES]! += log.bytesRead;
   const backend = stream.backend;
   if (backend === null) return;
-  log.beconn = thread.load.current(backend.loadRow) - 1; // this stream has left it
+  log.beconn -= 1; // this stream has left it
   if (stream.http) thread.counters.countResponse(backend.counterRow, log.status);
   cells[backend.counterAt + counters.REQ_IN_BYTES]! += log.bytesUploaded;
   cells[backend.counterAt + counters.RES_OUT_BYTES]! += log.bytesRead;

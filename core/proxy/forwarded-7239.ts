@@ -22,13 +22,14 @@ const BY = ascii('by=');
 const FOR = ascii('for=');
 const UNKNOWN = ascii('unknown');
 
-// Bytes of a uri-host with port (RFC 3986 §3.2.2) that may stand between quotes as they are.
+// Bytes of a uri-host with port (RFC 3986 §3.2.2) that may stand between quotes as they are. HAProxy takes letters,
+// digits and dots only, so that a host with a dash or an underscore is told as `host=""`; we tell it.
 const HOST_BYTES = new Uint8Array(256);
 for (const byte of ascii("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-_~!$&'()*+,;=%:[]")) {
   HOST_BYTES[byte] = 1;
 }
 
-/** Longest Host that is told: longer ones leave `host` out, as the edit space is bounded. */
+/** Longest Host that is told: longer ones are told as empty, as the edit space is bounded. */
 const HOST_BYTES_MAX = 1024;
 
 function ascii(text: string): Uint8Array {
@@ -46,7 +47,7 @@ export function writeForwarded(
   const bytes = thread.bytes;
   let out = at;
   if (option.proto) out = put(bytes, out, PROTO);
-  if (option.host) out = writeHost(bytes, separate(bytes, at, out), out, head);
+  if (option.host) out = writeHost(bytes, separate(bytes, at, out), head);
   if (option.by || option.byPort) {
     out = put(bytes, separate(bytes, at, out), BY);
     out = writeNode(bytes, out, front.targetFamily, front, false, option.byPort);
@@ -69,18 +70,23 @@ function put(bytes: Uint8Array, out: number, text: Uint8Array): number {
   return out + text.length;
 }
 
-// `before` is where the parameter list ends without this one.
-function writeHost(bytes: Uint8Array, start: number, before: number, head: Head): number {
-  const index = head.find(HEADER_HOST, 0);
-  if (index < 0) return before;
-  const offset = head.valueOffset[index]!;
-  const length = head.valueLength[index]!;
-  if (length === 0 || length > HOST_BYTES_MAX) return before;
-  for (let at = 0; at < length; at++) if (HOST_BYTES[bytes[offset + at]!] === 0) return before;
+// A host that is missing, or cannot stand in quotes, is told as empty.
+function writeHost(bytes: Uint8Array, start: number, head: Head): number {
   let out = put(bytes, start, HOST);
-  for (let at = 0; at < length; at++) bytes[out++] = bytes[offset + at]!;
+  const index = head.find(HEADER_HOST, 0);
+  if (index >= 0) {
+    const offset = head.valueOffset[index]!;
+    const length = head.valueLength[index]!;
+    if (hostIsPlain(bytes, offset, length)) for (let at = 0; at < length; at++) bytes[out++] = bytes[offset + at]!;
+  }
   bytes[out++] = QUOTE;
   return out;
+}
+
+function hostIsPlain(bytes: Uint8Array, offset: number, length: number): boolean {
+  if (length > HOST_BYTES_MAX) return false;
+  for (let at = 0; at < length; at++) if (HOST_BYTES[bytes[offset + at]!] === 0) return false;
+  return true;
 }
 
 function writeNode(

@@ -1,7 +1,8 @@
 // Who the client is, told to the server in headers (manual §4.2 "option forwardfor", "option originalto",
 // "option forwarded"; RFC 7239).
 //
-// Each is a new line after those already there; the backend's option counts before the frontend's, and
+// Each is a new line after those already there, but a Forwarded that is understood is continued; the backend's
+// option counts before the frontend's, and
 // `if-none` only when every side that has the option says so. Order on the wire: forwarded, x-forwarded-for,
 // x-original-to. Texts are written to the thread's edit space, which lasts until the head has been written.
 
@@ -11,6 +12,7 @@ import { AF_INET, AF_INET6 } from '../io/net.ts';
 import { writeAddress } from './address-text.ts';
 import type { Connection } from './connection.ts';
 import { writeForwarded } from './forwarded-7239.ts';
+import { forwardedIsValid } from './forwarded-valid.ts';
 import type { Backend, ForwardHeader, Frontend } from './runtime.ts';
 import type { ProxyThread } from './thread.ts';
 
@@ -24,8 +26,14 @@ export function addForwarded(
 ): void {
   let at = thread.editOffset;
   if (backend.forwarded !== null) {
-    const end = writeForwarded(thread, backend.forwarded, front, head, at);
-    if (end > at) {
+    const line = lineToContinue(thread, head);
+    const from = line < 0 ? at : copyValue(thread, head, line, at);
+    const end = writeForwarded(thread, backend.forwarded, front, head, from);
+    if (end > from && line >= 0) {
+      head.valueOffset[line] = at;
+      head.valueLength[line] = end - at;
+      at = end;
+    } else if (end > from) {
       head.addHeader(HEADER_FORWARDED, backend.forwardedName.offset, backend.forwardedName.length, at, end - at);
       at = end;
     }
@@ -40,6 +48,30 @@ export function addForwarded(
   if ((toBack !== null || toFront !== null) && knowsTarget(front)) {
     addAddress(thread, head, toFront, toBack, HEADER_X_ORIGINAL_TO, front, false, at);
   }
+}
+
+/** Longest Forwarded value that is continued: it is copied to the edit space. */
+const CONTINUED_BYTES_MAX = 1024;
+const COMMA = 44;
+
+// The last Forwarded line when all of them are understood, else -1.
+function lineToContinue(thread: ProxyThread, head: Head): number {
+  let last = -1;
+  for (let index = head.find(HEADER_FORWARDED, 0); index >= 0; index = head.find(HEADER_FORWARDED, index + 1)) {
+    const length = head.valueLength[index]!;
+    if (length > CONTINUED_BYTES_MAX || !forwardedIsValid(thread.bytes, head.valueOffset[index]!, length)) return -1;
+    last = index;
+  }
+  return last;
+}
+
+// Copies a value and a comma to `at`; returns the offset after them.
+function copyValue(thread: ProxyThread, head: Head, index: number, at: number): number {
+  const offset = head.valueOffset[index]!;
+  const length = head.valueLength[index]!;
+  thread.bytes.copyWithin(at, offset, offset + length);
+  thread.bytes[at + length] = COMMA;
+  return at + length + 1;
 }
 
 function knowsSource(front: Connection): boolean {

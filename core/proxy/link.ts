@@ -4,14 +4,17 @@ import { makeBalancer } from '../balance/make.ts';
 import { encodeAddress } from '../io/net.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Logging } from '../observe/logger.ts';
+import type { Rotations } from '../shared/rotations.ts';
 import { Backend, Frontend, ServerLink } from './runtime.ts';
 import type { ProxyThread } from './thread.ts';
 
 /** Fills thread.frontends and thread.backends. `seed` feeds `balance random`; each thread its own. */
-export function linkModel(thread: ProxyThread, logging: Logging, seed: number): void {
+export function linkModel(thread: ProxyThread, logging: Logging, rotations: Rotations, seed: number): void {
   const { model } = thread;
   for (const proxy of model.proxies) {
-    thread.backends.push(proxy.kind !== 'frontend' && !proxy.disabled ? linkBackend(thread, proxy, seed) : null);
+    thread.backends.push(
+      proxy.kind !== 'frontend' && !proxy.disabled ? linkBackend(thread, proxy, rotations, seed) : null,
+    );
     thread.frontends.push(proxy.kind !== 'backend' && !proxy.disabled ? linkFrontend(thread, proxy, logging) : null);
   }
   for (const frontend of thread.frontends) {
@@ -57,12 +60,12 @@ function linkFrontend(thread: ProxyThread, proxy: Proxy, logging: Logging): Fron
   return new Frontend(proxy, load.frontend(proxy.index), row, counters.at(row), logger, maxconn, buffers);
 }
 
-function linkBackend(thread: ProxyThread, proxy: Proxy, seed: number): Backend {
+function linkBackend(thread: ProxyThread, proxy: Proxy, rotations: Rotations, seed: number): Backend {
   const { load, counters, buffers, words, clock, threadIndex, globalMaxconn } = thread;
   const row = counters.backend(proxy.index);
   const backend = new Backend(proxy, load.backend(proxy.index), row, counters.at(row), buffers);
   if (proxy.servers.length === 0) return backend;
-  const surroundings = { words, load, counters, clock, threadIndex, seed };
+  const surroundings = { words, load, counters, rotations, clock, threadIndex, seed };
   const balancer = makeBalancer(thread.model, proxy, globalMaxconn, surroundings);
   backend.balancer = balancer;
   proxy.servers.forEach((server, position) => {

@@ -25,6 +25,7 @@ import { closeSilently } from './reply.ts';
 import type { Frontend } from './runtime.ts';
 import type { ProxyThread } from './thread.ts';
 
+const ECANCELED = 125;
 /** After EMFILE and its kin: when to try again. */
 const RETRY_MS = 100;
 
@@ -91,11 +92,16 @@ export class Listeners {
     const listener = this.all[index]!;
     if (!more) listener.armed = false;
     if (result >= 0) {
-      listener.waiting.push(result);
-      this.serveWaiting(listener);
-    } else if (!more && !listener.paused) {
-      // Cancelled because it was full, or out of fds or memory: look again in a moment.
-      listener.retryAtMs = this.thread.clock.nowMs + RETRY_MS;
+      const { owners, threadIndex, engine } = this.thread;
+      if (result >= owners.fdCount) engine.close(result);
+      else {
+        // Ours from now on: it may have to wait for a place, and a crash must not leave its client hanging.
+        owners.set(result, threadIndex);
+        listener.waiting.push(result);
+        this.serveWaiting(listener);
+      }
+    } else if (!more && !listener.paused && result !== -ECANCELED) {
+      listener.retryAtMs = this.thread.clock.nowMs + RETRY_MS; // out of fds or memory: look again in a moment
     }
     if (!listener.armed && listener.retryAtMs === 0) this.arm(listener);
   }
@@ -106,15 +112,17 @@ export class Listeners {
     for (const listener of this.all) {
       if (listener.waiting.length > 0) this.serveWaiting(listener);
       if (listener.armed || listener.paused) continue;
-      if (listener.retryAtMs > nowMs && listener.waiting.length > 0) continue;
+      if (listener.retryAtMs > nowMs) continue;
       listener.retryAtMs = 0;
       this.arm(listener);
     }
   }
 
-  /** The soonest moment revisit() has something to do, in ms; 0 for none. */
+  /** Whether revisit() must be called again soon, even when nothing else happens. */
   get anyWaiting(): boolean {
-    for (const listener of this.all) if (!listener.armed && !listener.paused) return true;
+    for (const listener of this.all) {
+      if (listener.waiting.length > 0 || (!listener.armed && !listener.paused)) return true;
+    }
     return false;
   }
 
@@ -141,12 +149,7 @@ export class Listeners {
         break;
       }
       const fd = listener.waiting.shift()!;
-      if (fd >= thread.owners.fdCount) {
-        load.release(load.process());
-        load.release(frontend.loadRow);
-        thread.engine.close(fd);
-        continue;
-      }
+      thread.owners.clear(fd); // openConnection sets it again
       listener.current++;
       this.open(listener, fd);
     }

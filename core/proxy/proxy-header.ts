@@ -1,7 +1,8 @@
 // The PROXY protocol on connections: read from clients that come through another proxy, written to servers
 // (manual §5.1 "accept-proxy", §5.2 "send-proxy", "send-proxy-v2", "proxy-v2-options").
 
-import { AF_INET, AF_INET6 } from '../io/net.ts';
+import { NO_BUFFER } from '../io/engine.ts';
+import { AF_INET, AF_INET6, setNoLinger } from '../io/net.ts';
 import type { Connection } from './connection.ts';
 import { fillAddresses } from './endpoints.ts';
 import { closeFront } from './finish.ts';
@@ -59,12 +60,12 @@ function refusal(verdict: number): string {
 /** No header came in time, or the client closed before it. */
 export function proxyHeaderMissing(thread: ProxyThread, front: Connection, timedOut: boolean): void {
   const text = timedOut
-    ? 'Timeout while waiting for the PROXY protocol header'
+    ? 'Timeout while waiting for PROXY protocol header'
     : 'Connection closed while waiting for PROXY protocol header';
   refuseConnection(thread, front, text);
 }
 
-// Closed without a word, with HAProxy's line in the log.
+// Closed without a word, with HAProxy's line in the log. What the client said is thrown back at it: a reset.
 function refuseConnection(thread: ProxyThread, front: Connection, text: string): void {
   const frontend = front.frontend!;
   if (frontend.logger.active) {
@@ -77,6 +78,7 @@ function refuseConnection(thread: ProxyThread, front: Connection, text: string):
     frontend.logger.refused(stream.log, bind.name === '' ? String(bind.id) : bind.name, text);
     thread.freeStream(stream);
   }
+  if (front.headBuffer !== NO_BUFFER) setNoLinger(front.fd);
   closeFront(thread, front);
 }
 

@@ -346,7 +346,8 @@ function parseDecimal(bytes: Uint8Array, start: number, end: number, limit: numb
   return value <= limit ? value : -1;
 }
 
-function parseInet(bytes: Uint8Array, start: number, end: number, out: Uint8Array, outOffset: number): boolean {
+/** A dotted address of exactly [start, end), as inet_pton(3) takes it, to out[outOffset, +4). */
+export function parseInet(bytes: Uint8Array, start: number, end: number, out: Uint8Array, outOffset: number): boolean {
   let at = start;
   for (let index = 0; index < 4; index++) {
     let partEnd = at;
@@ -361,8 +362,8 @@ function parseInet(bytes: Uint8Array, start: number, end: number, out: Uint8Arra
   return true;
 }
 
-// As inet_pton(3): groups of 1 to 4 hex digits, one `::` for at least one group, an IPv4 tail for the last two.
-function parseInet6(bytes: Uint8Array, start: number, end: number, out: Uint8Array, outOffset: number): boolean {
+/** As inet_pton(3): groups of 1 to 4 hex digits, one `::` for at least one group, an IPv4 tail for the last two. */
+export function parseInet6(bytes: Uint8Array, start: number, end: number, out: Uint8Array, outOffset: number): boolean {
   let groupCount = 0;
   let gapAt = -1; // how many groups stand before the `::`
   let at = start;

@@ -61,23 +61,35 @@ export function leaveQueue(thread: ProxyThread, stream: Stream): void {
   stream.queuePrevious = null;
   stream.queueNext = null;
   stream.queuedOn = null;
+  stream.log.markQueue = thread.clock.nowMs - stream.startedMs;
   queue.waitingCount--;
   thread.load.dequeue(queue.loadRow);
   if (queue.waitingCount === 0) thread.load.stopWaiting(queue.loadRow, thread.threadIndex);
 }
 
-// A place on the server may be free: the older of the two queues' first streams gets it.
+// A place on the server may be free: the older of the two queues' first streams gets it. While streams wait in
+// other threads too, every other place goes to them: a thread that always has waiters of its own would keep them all.
 function servePlace(thread: ProxyThread, server: ServerLink): void {
   const own = server.waitingFirst;
   const shared = server.backend.waitingFirst;
   let stream = own ?? shared;
   if (own !== null && shared !== null && shared.startedMs < own.startedMs) stream = shared;
-  if (stream !== null && server.balancer.usable(server.position) && acquirePlace(thread, stream, server)) {
+  server.servesOwn = !server.servesOwn;
+  const keeps = server.servesOwn || !waitsElsewhere(thread, server);
+  if (stream !== null && keeps && server.balancer.usable(server.position) && acquirePlace(thread, stream, server)) {
     grant(thread, stream);
     return;
   }
   wakeWaiter(thread, server.loadRow);
   wakeWaiter(thread, server.backend.loadRow);
+}
+
+function waitsElsewhere(thread: ProxyThread, server: ServerLink): boolean {
+  const { load, threadIndex } = thread;
+  const ofServer = load.nextWaiter(server.loadRow, threadIndex);
+  if (ofServer >= 0 && ofServer !== threadIndex) return true;
+  const ofBackend = load.nextWaiter(server.backend.loadRow, threadIndex);
+  return ofBackend >= 0 && ofBackend !== threadIndex;
 }
 
 function wakeWaiter(thread: ProxyThread, row: number): void {

@@ -6,11 +6,12 @@
 import { parseResponseHead } from '../http/h1/parse.ts';
 import { HEAD_OK, headLimits } from '../http/h1/verdict.ts';
 import { CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, CONNECTION_NONE, writeResponseHead } from '../http/h1/write.ts';
-import { HEADER_CONNECTION, Head, METHOD_GET } from '../http/message.ts';
+import { HEAD_CLOSE, HEAD_CLOSE_DELIMITED, HEADER_CONNECTION, Head, METHOD_GET } from '../http/message.ts';
 import { earlyReply, type Reply, streamReply } from '../http/reply.ts';
 import type { ErrorFile } from '../model/proxy.ts';
 
 interface Page {
+  closes: boolean; // the file says Connection: close
   raw: Reply;
   byConnection: readonly Reply[];
 }
@@ -25,13 +26,18 @@ export class Replies {
       const byConnection = [CONNECTION_NONE, CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE].map((connection) =>
         rewrite(file, connection),
       );
-      this.pages.set(file.status, { raw, byConnection });
+      this.pages.set(file.status, { closes: saysClose(file.body), raw, byConnection });
     }
   }
 
   /** Whether this status has a page of its own here. */
   has(status: number): boolean {
     return this.pages.has(status);
+  }
+
+  /** Whether the connection must end after this status because its page says so. */
+  closes(status: number): boolean {
+    return this.pages.get(status)?.closes ?? false;
   }
 
   /** A stream's answer; `connection` is a CONNECTION_* of core/http/h1/write. */
@@ -43,6 +49,11 @@ export class Replies {
   early(status: number): Reply {
     return this.pages.get(status)?.raw ?? earlyReply(status);
   }
+}
+
+function saysClose(bytes: Uint8Array): boolean {
+  const head = parse(bytes.slice());
+  return (head.flags & (HEAD_CLOSE | HEAD_CLOSE_DELIMITED)) === HEAD_CLOSE;
 }
 
 function headLengthOf(bytes: Uint8Array): number {

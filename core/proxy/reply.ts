@@ -15,6 +15,7 @@ import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, detachBack, finishIfDone, setTermination } from './finish.ts';
 import { leaveQueue } from './queue.ts';
+import { NO_SEGMENT } from './segments.ts';
 import {
   PHASE_BODY,
   PHASE_CONNECT,
@@ -96,15 +97,16 @@ function sendReply(thread: ProxyThread, stream: Stream, status: number): void {
     stream.requestBuffer = NO_BUFFER;
   }
   const flags = stream.requestFlags;
-  const close = stream.closeFront || thread.stopping || (flags & HEAD_CLOSE) !== 0 || front.endSeen;
+  const backend = stream.backend;
+  const replies = backend?.replies.has(status) ? backend.replies : stream.frontend!.replies;
+  const close =
+    stream.closeFront || replies.closes(status) || thread.stopping || (flags & HEAD_CLOSE) !== 0 || front.endSeen;
   stream.closeFront = close;
   stream.responseStarted = true;
   stream.responseClosed = true;
   stream.response.reset(BODY_NONE, 0);
   const keepAlive = (flags & HEAD_HTTP_10) !== 0 && (flags & HEAD_KEEP_ALIVE) !== 0;
   const connection = close ? CONNECTION_CLOSE : keepAlive ? CONNECTION_KEEP_ALIVE : CONNECTION_NONE;
-  const backend = stream.backend;
-  const replies = backend?.replies.has(status) ? backend.replies : stream.frontend!.replies;
   const reply = replies.find(status, connection);
   thread.counters.cells[stream.frontend!.counterAt + counters.INTERCEPTED]! += 1;
   sendText(thread, front, reply.bytes, stream.method === METHOD_HEAD ? reply.headLength : reply.bytes.length);
@@ -119,7 +121,8 @@ function drainRequest(thread: ProxyThread, stream: Stream, front: Connection): v
     stream.request.done = true;
     return;
   }
-  thread.recvStart(front);
+  if (front.inFirst !== NO_SEGMENT) thread.fronts.push(front);
+  else thread.recvStart(front);
   const timeouts = stream.frontend!.proxy.timeouts;
   thread.setDeadline(front, thread.after(timeouts.client));
 }

@@ -19,6 +19,7 @@ import {
   HEAD_MUST_CLOSE,
   HEAD_TUNNEL,
   HEAD_UPGRADE,
+  HEAD_WEBSOCKET,
   type Head,
 } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
@@ -28,7 +29,7 @@ import { BODY_BAD, ready, sendHeadAlone, sendWithHead, takeBody } from './body.t
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
-import { abortStream, finishIfDone, setTermination } from './finish.ts';
+import { abortStream, fillLoads, finishIfDone, setTermination } from './finish.ts';
 import { gather, holdRest, takeGathered } from './gather.ts';
 import { closeSilently, replyStatus } from './reply.ts';
 import { PHASE_BODY, PHASE_RESPONSE, type Stream } from './stream.ts';
@@ -60,7 +61,8 @@ export function responseBytes(
     back.head = null;
     if (verdict !== HEAD_OK) {
       // A whole head that is refused for its meaning counts; one that could not be read does not.
-      if (verdict === HEAD_BAD_UPGRADE) stream.log.bytesRead += responseFormBytes(head);
+      if (verdict === HEAD_BAD_UPGRADE && (head.flags & HEAD_WEBSOCKET) === 0)
+        stream.log.bytesRead += responseFormBytes(head);
       thread.freeHead(head);
       countBadResponse(thread, stream);
       replyStatus(thread, stream, 502, 'P', 'H');
@@ -130,7 +132,6 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
   }
   stream.phase = PHASE_BODY;
   stream.responseStarted = true;
-  if (stream.frontend!.proxy.logasap) stream.frontend!.logger.responded(log);
   const end = back.headEnd;
   const bufferId = takeGathered(back);
   passBody(thread, stream, bufferId, head.endOffset, end, written - scratch);
@@ -156,6 +157,7 @@ function startUpgrade(thread: ProxyThread, stream: Stream, back: Connection, hea
   const bufferId = takeGathered(back);
   ready.start = head.endOffset;
   ready.end = end;
+  stream.log.bytesRead += end - head.endOffset;
   stream.response.reset(BODY_CLOSE, 0);
   if (!sendWithHead(thread, stream.response, stream.front!, bufferId, written - scratch)) {
     abortStream(thread, stream);
@@ -192,6 +194,10 @@ function passBody(
   const body = stream.response;
   const consumed = takeBody(thread, body, offset, end);
   stream.log.bytesRead += ready.formBytes;
+  if (headLength > 0 && stream.frontend!.proxy.logasap) {
+    fillLoads(thread, stream);
+    stream.frontend!.logger.responded(stream.log);
+  }
   if (consumed === BODY_BAD) {
     thread.buffers.release(bufferId);
     badBody(thread, stream, headLength);

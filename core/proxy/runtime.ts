@@ -62,6 +62,7 @@ export class ServerLink {
   waitingFirst: Stream | null = null;
   waitingLast: Stream | null = null;
   waitingCount = 0;
+  servesOwn = false; // the last place that came free went to a waiter of this thread, not of another
 
   constructor(
     model: Server,

@@ -10,6 +10,9 @@ import { NO_BUFFER } from '../io/engine.ts';
 
 export const NO_SEGMENT = -1;
 
+/** Fewer bytes than this are copied rather than given a slot of their own while others wait before them. */
+const ABSORB_BYTES_MAX = 4096;
+
 export class Segments {
   private next: Int32Array;
   private offsets: Int32Array;
@@ -39,6 +42,22 @@ export class Segments {
     this.lengths[segment] = length;
     this.usedCount++;
     return segment;
+  }
+
+  /**
+   * Copies `length` bytes at `offset` behind the last node's own when they are few and its slot has room: a peer that
+   * sends byte by byte must not be given a slot for each. False: nothing was done. The last node's bytes must not be
+   * with the engine.
+   */
+  absorb(last: number, offset: number, length: number): boolean {
+    if (last === NO_SEGMENT || length > ABSORB_BYTES_MAX) return false;
+    const bufferId = this.bufferIds[last]!;
+    if (bufferId === NO_BUFFER) return false;
+    const end = this.offsets[last]! + this.lengths[last]!;
+    if (end + length > this.buffers.dataEnd(bufferId)) return false;
+    this.buffers.bytes.copyWithin(end, offset, offset + length);
+    this.lengths[last]! += length;
+    return true;
   }
 
   /** Frees the node and the slot it owns. */

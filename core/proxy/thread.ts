@@ -273,10 +273,13 @@ export class ProxyThread {
 
   /** Keeps received bytes for later, in order; the connection owns the slot. */
   hold(connection: Connection, bufferId: number, offset: number, length: number): void {
-    const segment = this.segments.make(bufferId, offset, length);
-    if (connection.inLast === NO_SEGMENT) connection.inFirst = segment;
-    else this.segments.link(connection.inLast, segment);
-    connection.inLast = segment;
+    if (this.segments.absorb(connection.inLast, offset, length)) this.buffers.release(bufferId);
+    else {
+      const segment = this.segments.make(bufferId, offset, length);
+      if (connection.inLast === NO_SEGMENT) connection.inFirst = segment;
+      else this.segments.link(connection.inLast, segment);
+      connection.inLast = segment;
+    }
     connection.inBytes += length;
     if (connection.inBytes > IN_BYTES_HIGH) this.recvStop(connection);
   }
@@ -313,11 +316,17 @@ export class ProxyThread {
   /** Queues bytes and starts sending when idle. The slot (or NO_BUFFER for lasting bytes) goes with them. */
   send(connection: Connection, bufferId: number, offset: number, length: number): void {
     assert(length > 0, 'nothing to send');
-    const segment = this.segments.make(bufferId, offset, length);
-    if (connection.outLast === NO_SEGMENT) connection.outFirst = segment;
-    else this.segments.link(connection.outLast, segment);
-    connection.outLast = segment;
     connection.outBytes += length;
+    const last = connection.outLast;
+    const isFree = last !== NO_SEGMENT && !(connection.sending && last === connection.outFirst);
+    if (isFree && this.segments.absorb(last, offset, length)) {
+      if (bufferId !== NO_BUFFER) this.buffers.release(bufferId);
+      return;
+    }
+    const segment = this.segments.make(bufferId, offset, length);
+    if (last === NO_SEGMENT) connection.outFirst = segment;
+    else this.segments.link(last, segment);
+    connection.outLast = segment;
     if (!connection.sending && !connection.connecting) this.sendFirst(connection);
   }
 

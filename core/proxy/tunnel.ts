@@ -114,6 +114,9 @@ export function refreshDeadlines(thread: ProxyThread, stream: Stream): void {
   let backMs = back.tunnel || back.server;
   if (stream.backEnded && front.clientFin !== 0) frontMs = front.clientFin;
   if (stream.frontEnded && back.serverFin !== 0) backMs = back.serverFin;
+  // A side that has said its last word and been told everything has nothing left to be late with.
+  if (stream.frontEnded && stream.front!.outFirst === NO_SEGMENT) frontMs = 0;
+  if (stream.backEnded && stream.back !== null && stream.back.outFirst === NO_SEGMENT) backMs = 0;
   thread.setDeadline(stream.front!, thread.after(frontMs));
   if (stream.back !== null) thread.setDeadline(stream.back, thread.after(backMs));
 }

@@ -241,7 +241,7 @@ export class Fleet {
 
   // The thread is certainly gone: 'exit' comes after it was joined, so nobody else touches what it owned.
   private reclaim(slot: Slot): number {
-    const { fdOwners, serverLoad, wake } = this.options.tables;
+    const { fdOwners, serverLoad, rotations, wake } = this.options.tables;
     const fds = fdOwners.fdsOf(slot.index);
     for (const fd of fds) {
       // The dead thread's ring may still refer to the socket: shutdown is what its peer will notice.
@@ -250,6 +250,7 @@ export class Fleet {
       close(fd);
     }
     serverLoad.reclaim(slot.index);
+    rotations.reclaim(slot.index);
     wake.wakeAll();
     return fds.length;
   }

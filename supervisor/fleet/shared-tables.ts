@@ -4,6 +4,7 @@ import type { Model } from '../../core/model/model.ts';
 import type { SharedBuffers } from '../../core/model/worker-data.ts';
 import { Counters } from '../../core/shared/counters.ts';
 import { FdOwners } from '../../core/shared/fd-owners.ts';
+import { Rotations } from '../../core/shared/rotations.ts';
 import { ServerLoad } from '../../core/shared/server-load.ts';
 import { ServerWords } from '../../core/shared/server-words.ts';
 import { WakeBoard } from '../../core/shared/wake.ts';
@@ -16,6 +17,7 @@ export interface SharedTables {
   serverWords: ServerWords;
   serverLoad: ServerLoad;
   counters: Counters;
+  rotations: Rotations;
   fdOwners: FdOwners;
   wake: WakeBoard;
   buffers: SharedBuffers;
@@ -26,6 +28,7 @@ export function createSharedTables(model: Model, threadCount: number, fdLimit: n
   const serverWords = ServerWords.create(model);
   const serverLoad = ServerLoad.create(model, threadCount);
   const counters = Counters.create(model, threadCount);
+  const rotations = Rotations.create(model, threadCount);
   const fdOwners = FdOwners.create(fdLimit);
   // EAGAIN means that the counter is full: the thread is awake already.
   const wake = WakeBoard.create(threadCount, (fd) => void eventfd_write(fd, 1));
@@ -36,12 +39,14 @@ export function createSharedTables(model: Model, threadCount: number, fdLimit: n
     serverWords,
     serverLoad,
     counters,
+    rotations,
     fdOwners,
     wake,
     buffers: {
       serverWords: serverWords.buffer,
       serverLoad: serverLoad.buffer,
       counters: counters.buffer,
+      rotations: rotations.buffer,
       fdOwners: fdOwners.buffer,
       wake: wake.buffer,
     },

@@ -18,6 +18,7 @@ import { Listeners } from '../../core/proxy/listener.ts';
 import { ProxyThread, STATIC_BYTES_BASE, STATIC_BYTES_PER_SERVER } from '../../core/proxy/thread.ts';
 import { Counters } from '../../core/shared/counters.ts';
 import { FdOwners } from '../../core/shared/fd-owners.ts';
+import { Rotations } from '../../core/shared/rotations.ts';
 import { ServerLoad } from '../../core/shared/server-load.ts';
 import { ServerWords } from '../../core/shared/server-words.ts';
 import { WakeBoard } from '../../core/shared/wake.ts';
@@ -87,7 +88,8 @@ export class ProxyLoop {
     const logSocket = new LogSocket(Math.max(1, targetCount));
     this.logging = new Logging(model, logSocket, this.wallClock, data.pid);
     this.thread.ownFds(logSocket.fds());
-    linkModel(this.thread, this.logging, (data.startedAtMs + threadIndex * 7919) | 0);
+    const rotations = new Rotations(shared.rotations, threadIndex);
+    linkModel(this.thread, this.logging, rotations, (data.startedAtMs + threadIndex * 7919) | 0);
     this.listeners = new Listeners(this.thread, data.listeners);
   }
 

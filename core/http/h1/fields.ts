@@ -207,7 +207,10 @@ function parseUpgrade(bytes: Uint8Array, head: Head, offset: number, length: num
   closeUpList(bytes, head, HEADER_UPGRADE, offset, length, 0);
   if (head.editLength === 0) return FIELD_DROP;
   head.parseBits |= SAW_UPGRADE_FIELD;
-  return HEAD_OK;
+  // HAProxy cleans once when it reads and once when it writes, and each time an empty element at the end goes. The
+  // writer does so for Connection; here both times are at once.
+  closeUpList(bytes, head, HEADER_UPGRADE, head.editOffset, head.editLength, 0);
+  return head.editLength === 0 ? FIELD_DROP : HEAD_OK;
 }
 
 /**

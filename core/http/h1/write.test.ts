@@ -178,6 +178,26 @@ for (const [name, received, sent] of REQUESTS) {
   test(`request forwarded as by the reference: ${name}`, () => assert.equal(forwardRequest(received), sent));
 }
 
+/** Lists with empty elements: what is received after the colon, and what is sent as Connection and as Upgrade. */
+const EMPTY_ELEMENTS: readonly (readonly [string, string, string])[] = [
+  [',,,, keep-alive', ',,', ',,,, keep-alive'],
+  [',,,', ',', ','],
+  ['a,,,', 'a,', 'a,'],
+  [',a,,, close', ',a,', ',a,,, close'],
+  ['a,,b,,', 'a,,b', 'a,,b'],
+  [',,,, x,,', ',,,, x', ',,,, x'],
+];
+
+test('empty list elements are forwarded, and lost at the end, as by the reference', () => {
+  for (const [received, connection, upgrade] of EMPTY_ELEMENTS) {
+    const plain = `GET / HTTP/1.1\r\nConnection:${received}\r\nX: 1\r\n\r\n`;
+    assert.equal(forwardRequest(plain), `GET / HTTP/1.1\r\nconnection: ${connection}\r\nx: 1\r\n\r\n`);
+    const upgrading = `GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade:${received}\r\nX: 1\r\n\r\n`;
+    const sent = `GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: ${upgrade}\r\nx: 1\r\n\r\n`;
+    assert.equal(forwardRequest(upgrading), sent);
+  }
+});
+
 /** What a server sends, what the client in front of the reference receives, our Connection line and the method. */
 const RESPONSES: readonly (readonly [string, string, string, number?, number?])[] = [
   [
