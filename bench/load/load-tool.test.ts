@@ -82,7 +82,7 @@ async function checkTool(tool: LoadTool): Promise<void> {
     assert.ok(said.requestCount > 0);
     assert.ok(origin.requestCount() >= said.requestCount, 'the tool claims more answers than the origin gave');
     assert.ok(said.seconds > 0.5 && said.seconds < 10);
-    assert.ok(said.p50Us > 0 && said.p99Us >= said.p50Us);
+    assert.ok(said.p50Us >= 0 && said.p99Us >= said.p50Us); // autocannon counts whole milliseconds
     await assert.rejects(tool.run('http://127.0.0.1:1/', 1, 1, false).then(assertAnswered));
   } finally {
     await origin.stop();

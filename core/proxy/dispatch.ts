@@ -82,7 +82,7 @@ export function runTurn(thread: ProxyThread, listeners: Listeners): void {
   }
   runTimers(thread);
   if (thread.purgeAtMs !== 0 && thread.purgeAtMs <= thread.clock.nowMs) purgeIdle(thread);
-  if (thread.starved.length > 0 && thread.buffers.freeCount >= STARVED_RETRY_FREE) feedStarved(thread);
+  if (thread.starved.length > 0) feedStarved(thread);
 }
 
 /** Another thread gave places back, or the supervisor changed something. */
@@ -420,10 +420,16 @@ function isDue(thread: ProxyThread, connection: Connection): boolean {
   return connection.deadlineMs !== 0 && connection.deadlineMs <= thread.clock.nowMs;
 }
 
+// Receives of clients leave a quarter of all slots to the servers' (core/io): to try sooner would be in vain, each turn.
 function feedStarved(thread: ProxyThread): void {
-  const list = thread.starved;
+  const { buffers, starved: list } = thread;
   for (let count = list.length; count > 0; count--) {
     const connection = list.shift()!;
+    const reserve = connection.side === SIDE_FRONT ? buffers.slotCount >> 2 : 0;
+    if (connection.state === CONNECTION_OPEN && buffers.freeCount < reserve + STARVED_RETRY_FREE) {
+      list.push(connection);
+      continue;
+    }
     connection.starved = false;
     if (connection.state === CONNECTION_OPEN && connection.recvWanted) thread.recvStart(connection);
     else if (connection.state === CONNECTION_CLOSING) thread.freeWhenQuiet(connection);

@@ -42,7 +42,7 @@ import { gather, holdRest, takeGathered } from './gather.ts';
 import { phaseLetter, replyMonitor, replyStatus, sendText } from './reply.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_CONNECT, PHASE_QUEUE, PHASE_REPLY, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
-import { OUT_BYTES_HIGH, type ProxyThread, SCRATCH_BYTES } from './thread.ts';
+import { type ProxyThread, SCRATCH_BYTES } from './thread.ts';
 
 const SPACE = 32;
 const SLASH = 47;
@@ -352,7 +352,7 @@ export function requestHeld(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
   while (front.stream === stream && front.inFirst !== NO_SEGMENT && !stream.request.done) {
     if (stream.phase === PHASE_QUEUE || stream.phase === PHASE_CONNECT) return;
-    if (stream.back !== null && stream.back.outBytes > OUT_BYTES_HIGH) return;
+    if (stream.back !== null && thread.isBackedUp(stream.back)) return;
     const segment = thread.takeHeld(front);
     const bufferId = thread.segments.bufferOf(segment);
     const offset = thread.segments.offsetOf(segment);
@@ -410,7 +410,7 @@ function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, o
   if (body.done) endBulk(thread, stream.bulkUp); // it may have been about to begin
   thread.setDeadline(front, body.done ? 0 : thread.after(timeouts.client));
   thread.setDeadline(back, thread.after(stream.backend!.proxy.timeouts.server));
-  if (back.outBytes > OUT_BYTES_HIGH) thread.recvStop(front);
+  if (thread.isBackedUp(back)) thread.recvStop(front);
   if (body.done && stream.responseClosed) finishIfDone(thread, stream);
 }
 

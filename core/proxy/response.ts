@@ -33,7 +33,7 @@ import { abortStream, fillLoads, finishIfDone, setTermination } from './finish.t
 import { gather, holdRest, takeGathered } from './gather.ts';
 import { closeSilently, replyStatus } from './reply.ts';
 import { PHASE_BODY, PHASE_RESPONSE, type Stream } from './stream.ts';
-import { OUT_BYTES_HIGH, type ProxyThread, SCRATCH_BYTES } from './thread.ts';
+import { type ProxyThread, SCRATCH_BYTES } from './thread.ts';
 import { startTunnel } from './tunnel.ts';
 
 /** Bytes from the server while the head is awaited. */
@@ -225,7 +225,7 @@ function passBody(
     return;
   }
   thread.setDeadline(back, thread.after(stream.backend!.proxy.timeouts.server));
-  if (front.outBytes > OUT_BYTES_HIGH) thread.recvStop(back);
+  if (thread.isBackedUp(front)) thread.recvStop(back);
 }
 
 // An unfinished block of trailers stays, gathered, until the rest of it comes.

@@ -10,8 +10,8 @@ import { NO_BUFFER } from '../io/engine.ts';
 
 export const NO_SEGMENT = -1;
 
-/** Fewer bytes than this are copied rather than given a slot of their own while others wait before them. */
-const ABSORB_BYTES_MAX = 4096;
+/** So few bytes are always copied rather than given a slot of their own; any number once half of all slots are in use. */
+const ABSORB_BYTES_MAX = 16 * 1024;
 
 export class Segments {
   private next: Int32Array;
@@ -45,17 +45,19 @@ export class Segments {
   }
 
   /**
-   * Copies `length` bytes at `offset` behind the last node's own when they are few and its slot has room: a peer that
-   * sends byte by byte must not be given a slot for each. False: nothing was done. The last node's bytes must not be
-   * with the engine.
+   * Copies `length` bytes at `offset` behind the last node's own when they are few, or slots are, and its slot has
+   * room: a peer that sends byte by byte must not be given a slot for each. False: nothing was done. The last node's
+   * bytes must not be with the engine.
    */
   absorb(last: number, offset: number, length: number): boolean {
-    if (last === NO_SEGMENT || length > ABSORB_BYTES_MAX) return false;
+    if (last === NO_SEGMENT) return false;
+    const { buffers } = this;
+    if (length > ABSORB_BYTES_MAX && buffers.freeCount * 2 > buffers.slotCount) return false;
     const bufferId = this.bufferIds[last]!;
     if (bufferId === NO_BUFFER) return false;
     const end = this.offsets[last]! + this.lengths[last]!;
-    if (end + length > this.buffers.dataEnd(bufferId)) return false;
-    this.buffers.bytes.copyWithin(end, offset, offset + length);
+    if (end + length > buffers.dataEnd(bufferId)) return false;
+    buffers.bytes.copyWithin(end, offset, offset + length);
     this.lengths[last]! += length;
     return true;
   }

@@ -40,8 +40,10 @@ import { NO_SEGMENT, Segments } from './segments.ts';
 import { Stream } from './stream.ts';
 
 /** A side stops receiving while more than this waits to be sent to the other, and resumes below the low mark. */
-export const OUT_BYTES_HIGH = 192 * 1024;
+const OUT_BYTES_HIGH = 192 * 1024;
 export const OUT_BYTES_LOW = 64 * 1024;
+/** The high mark while more than half of all buffers are in use: peers that do not read must leave some to the others. */
+const OUT_BYTES_HIGH_SCARCE = 16 * 1024;
 /** Receiving stops when so much was received that nobody could take yet (a body before its server is connected). */
 export const IN_BYTES_HIGH = 64 * 1024;
 
@@ -328,6 +330,12 @@ export class ProxyThread {
     else this.segments.link(last, segment);
     connection.outLast = segment;
     if (!connection.sending && !connection.connecting) this.sendFirst(connection);
+  }
+
+  /** So much waits to be sent that the other side must receive no more for now. */
+  isBackedUp(connection: Connection): boolean {
+    const { freeCount, slotCount } = this.buffers;
+    return connection.outBytes > (freeCount * 2 > slotCount ? OUT_BYTES_HIGH : OUT_BYTES_HIGH_SCARCE);
   }
 
   /** Hands the oldest queued segment to the engine: one send at a time keeps the order. */

@@ -9,7 +9,7 @@ import { endBulk } from './bulk.ts';
 import { abortStream, finishIfDone, setTermination } from './finish.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_TUNNEL, type Stream } from './stream.ts';
-import { OUT_BYTES_HIGH, type ProxyThread } from './thread.ts';
+import type { ProxyThread } from './thread.ts';
 
 /** Both connections stand: from now on bytes flow blindly. */
 export function startTunnel(thread: ProxyThread, stream: Stream): void {
@@ -35,7 +35,7 @@ export function tunnelFromFront(
   const back = stream.back!;
   stream.log.bytesUploaded += length;
   thread.send(back, bufferId, offset, length);
-  if (back.outBytes > OUT_BYTES_HIGH) thread.recvStop(stream.front!);
+  if (thread.isBackedUp(back)) thread.recvStop(stream.front!);
   refreshDeadlines(thread, stream);
 }
 
@@ -49,14 +49,14 @@ export function tunnelFromBack(
   const front = stream.front!;
   stream.log.bytesRead += length;
   thread.send(front, bufferId, offset, length);
-  if (front.outBytes > OUT_BYTES_HIGH) thread.recvStop(stream.back!);
+  if (thread.isBackedUp(front)) thread.recvStop(stream.back!);
   refreshDeadlines(thread, stream);
 }
 
 /** Bytes that came from the client before the tunnel stood. */
 export function tunnelHeld(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
-  while (front.inFirst !== NO_SEGMENT && stream.back!.outBytes <= OUT_BYTES_HIGH) {
+  while (front.inFirst !== NO_SEGMENT && !thread.isBackedUp(stream.back!)) {
     const segment = thread.takeHeld(front);
     const bufferId = thread.segments.bufferOf(segment);
     const offset = thread.segments.offsetOf(segment);
