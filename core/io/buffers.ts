@@ -58,6 +58,11 @@ export class Buffers {
     this.freeCount = this.slotCount;
   }
 
+  /** More than half of all slots are in use: receiving goes on in small steps, so that some are left for everybody. */
+  get isScarce(): boolean {
+    return this.freeCount * 2 <= this.slotCount;
+  }
+
   /** Slots the caller owns. Counted slot by slot: for people who ask, not for the data path. */
   get heldCount(): number {
     let count = 0;

@@ -358,7 +358,7 @@ export class EpollEngine implements Engine {
     const buffers = this.buffers;
     const dataBytes = buffers.dataBytes;
     const reserve = this.opExtras[op] === GROUP_FRONT ? buffers.slotCount >> 2 : 0;
-    for (let count = 0; count < RECEIVES_PER_TURN; ) {
+    for (let count = buffers.isScarce ? RECEIVES_PER_TURN - 1 : 0; count < RECEIVES_PER_TURN; ) {
       const bufferId = buffers.freeCount > reserve ? buffers.lend() : -1;
       if (bufferId < 0) {
         this.finishOp(fd, op, -ENOBUFS);

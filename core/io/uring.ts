@@ -350,11 +350,13 @@ export class UringEngine implements Engine {
   // Lends free buffers until the group has its target. The front group leaves a quarter of all slots to the back.
   private refill(group: number): void {
     const receive = this.groups[group]!;
-    if (receive.lentCount >= receive.lentTarget) return;
     const buffers = this.buffers;
+    // One multishot receive may fill 32 buffers before its owner can stop it: when few are left, few are lent.
+    const target = group === GROUP_BACK && buffers.isScarce ? LENT_SCARCE : receive.lentTarget;
+    if (receive.lentCount >= target) return;
     const reserve = group === GROUP_FRONT ? buffers.slotCount >> 2 : 0;
     const words = receive.words;
-    while (receive.lentCount < receive.lentTarget && buffers.freeCount > reserve) {
+    while (receive.lentCount < target && buffers.freeCount > reserve) {
       const bufferId = buffers.lend();
       this.groupOfSlot[bufferId] = group;
       const at = (receive.tail & (LENT_MAX - 1)) << 2;
@@ -382,6 +384,7 @@ export class UringEngine implements Engine {
   }
 
   private growGroups(): void {
+    if (this.buffers.isScarce) return;
     for (const receive of this.groups) {
       if (receive.lentCount === 0 && receive.lentTarget < LENT_MAX) receive.lentTarget *= 2;
     }

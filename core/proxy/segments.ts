@@ -52,7 +52,7 @@ export class Segments {
   absorb(last: number, offset: number, length: number): boolean {
     if (last === NO_SEGMENT) return false;
     const { buffers } = this;
-    if (length > ABSORB_BYTES_MAX && buffers.freeCount * 2 > buffers.slotCount) return false;
+    if (length > ABSORB_BYTES_MAX && !buffers.isScarce) return false;
     const bufferId = this.bufferIds[last]!;
     if (bufferId === NO_BUFFER) return false;
     const end = this.offsets[last]! + this.lengths[last]!;

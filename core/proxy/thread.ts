@@ -334,8 +334,7 @@ export class ProxyThread {
 
   /** So much waits to be sent that the other side must receive no more for now. */
   isBackedUp(connection: Connection): boolean {
-    const { freeCount, slotCount } = this.buffers;
-    return connection.outBytes > (freeCount * 2 > slotCount ? OUT_BYTES_HIGH : OUT_BYTES_HIGH_SCARCE);
+    return connection.outBytes > (this.buffers.isScarce ? OUT_BYTES_HIGH_SCARCE : OUT_BYTES_HIGH);
   }
 
   /** Hands the oldest queued segment to the engine: one send at a time keeps the order. */

@@ -11,7 +11,6 @@
 
 import { spawn } from 'node:child_process';
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -75,13 +74,13 @@ function lint() {
   return run(join(BIN, 'biome'), ['check', '--error-on-warnings', '.']);
 }
 
-// The spec reporter repeats all failures and ends with the totals.
+// The spec reporter repeats all failures and ends with the totals. One file at a time: many start proxies, origins and
+// clients of their own and watch timeouts of some hundred milliseconds.
 function runTests(files, options) {
-  const concurrency = Math.max(1, (availableParallelism ?? (() => cpus().length))());
   return node(
     '--test',
     '--test-reporter=spec',
-    `--test-concurrency=${concurrency}`,
+    '--test-concurrency=1',
     ...(process.env.FUZZ_CASES === undefined ? [`--test-timeout=${TEST_TIMEOUT_MS}`] : []),
     ...options,
     ...files,
