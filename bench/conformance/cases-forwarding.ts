@@ -42,6 +42,25 @@ const FORWARDING: readonly Case[] = FORWARDING_SECTIONS.flatMap((on) =>
   ].map(([way, bytes]) => ({ name: `forwarded-all: ${way}`, on: 'forwarded-all', steps: ask(bytes!) })),
 );
 
+const FORWARDED_BEFORE: readonly (readonly [string, readonly string[]])[] = [
+  ['an extension', ['secret=x']],
+  ['an IPv6 node', ['for="[2001:db8::1]:80";proto=https']],
+  ['two elements', ['for=1.1.1.1, for=2.2.2.2']],
+  ['two lines', ['for=1.1.1.1', 'by=2.2.2.2']],
+  ['two lines, the first strange', ['For=1.1.1.1', 'by=2.2.2.2']],
+  ['two lines, the second strange', ['for=1.1.1.1', 'by=2.2.2']],
+  ['an unfinished quote', ['for="1.1.1.1']],
+  ['a host with a port', ['host="a.b:80";for=_x']],
+  ['an empty line', ['']],
+  ['2000 bytes', [`for=${'_a'.repeat(1000)}`]],
+];
+
+const FORWARDED: readonly Case[] = FORWARDED_BEFORE.map(([way, values]) => ({
+  name: `forwarded before: ${way}`,
+  on: 'forwarded',
+  steps: ask(get('/', ...values.map((value) => `Forwarded: ${value}`), 'X: y')),
+}));
+
 const V1 = 'PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n';
 const SIGNATURE = '\r\n\r\n\0\r\nQUIT\n';
 const hex = (text: string): string => Buffer.from(text.replace(/ /g, ''), 'hex').toString('latin1');
@@ -180,4 +199,4 @@ const PROXY_MORE: readonly Case[] = [
   },
 ];
 
-export const FORWARDING_CASES: readonly Case[] = [...FORWARDING, ...PROXY_IN, ...PROXY_MORE];
+export const FORWARDING_CASES: readonly Case[] = [...FORWARDING, ...FORWARDED, ...PROXY_IN, ...PROXY_MORE];

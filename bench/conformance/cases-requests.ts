@@ -2,7 +2,7 @@
 
 import { ask, type Case, get, post, request } from './parity-case.ts';
 
-type Row = readonly [name: string, bytes: string, since?: '3.4'];
+type Row = readonly [name: string, bytes: string];
 
 const bigValue = (length: number): string => 'v'.repeat(length);
 const headers = (count: number): string[] => Array.from({ length: count }, (_, index) => `x${index}: ${index}`);
@@ -49,7 +49,7 @@ const TARGETS: readonly Row[] = [
   ['dots', get('/a/../../b/./c')],
   ['double slash', get('//evil/x')],
   ['no leading slash', get('a')],
-  ['fragment', get('/a#b'), '3.4'],
+  ['fragment', get('/a#b')],
   ['quotes and brackets', get('/"<>[]{}|\\^`')],
   ['eight-bit target', get('/\xe9')],
   ['control byte in the target', get('/a\x01b')],
@@ -138,15 +138,11 @@ const FIELDS: readonly Row[] = [
   ['a value of 8000 bytes', get('/', `A: ${bigValue(8000)}`)],
   ['a value of 15000 bytes', get('/', `A: ${bigValue(15_000)}`)],
   ['a value of 15200 bytes', get('/', `A: ${bigValue(15_200)}`)],
-  ['a value of 15300 bytes', get('/', `A: ${bigValue(15_300)}`), '3.4'],
-  ['a value of 16300 bytes', get('/', `A: ${bigValue(16_300)}`), '3.4'],
-  ['a value of 20000 bytes', get('/', `A: ${bigValue(20_000)}`), '3.4'],
+  ['a value of 15300 bytes', get('/', `A: ${bigValue(15_300)}`)],
+  ['a value of 16300 bytes', get('/', `A: ${bigValue(16_300)}`)],
+  ['a value of 20000 bytes', get('/', `A: ${bigValue(20_000)}`)],
   ['a name of 9000 bytes', get('/', `${bigValue(9000)}: x`)],
-  [
-    'many values of 1000 bytes',
-    get('/', ...Array.from({ length: 30 }, (_, index) => `a${index}: ${bigValue(1000)}`)),
-    '3.4',
-  ],
+  ['many values of 1000 bytes', get('/', ...Array.from({ length: 30 }, (_, index) => `a${index}: ${bigValue(1000)}`))],
 ];
 
 const CONNECTION: readonly Row[] = [
@@ -195,9 +191,9 @@ const BODIES: readonly Row[] = [
   ['delete with a body', request('DELETE', '/', '1.1', ['Content-Length: 3'], 'abc')],
   ['trace with a body', request('TRACE', '/', '1.1', ['Content-Length: 3'], 'abc')],
   ['options with a body', request('OPTIONS', '/', '1.1', ['Content-Length: 3'], 'abc')],
-  ['get with a body in 1.0', request('GET', '/', '1.0', ['Content-Length: 3'], 'abc'), '3.4'],
-  ['head with a body in 1.0', request('HEAD', '/', '1.0', ['Content-Length: 3'], 'abc'), '3.4'],
-  ['delete with a body in 1.0', request('DELETE', '/', '1.0', ['Content-Length: 3'], 'abc'), '3.4'],
+  ['get with a body in 1.0', request('GET', '/', '1.0', ['Content-Length: 3'], 'abc')],
+  ['head with a body in 1.0', request('HEAD', '/', '1.0', ['Content-Length: 3'], 'abc')],
+  ['delete with a body in 1.0', request('DELETE', '/', '1.0', ['Content-Length: 3'], 'abc')],
   ['get with length 0 in 1.0', request('GET', '/', '1.0', ['Content-Length: 0'], '')],
   ['post with a length in 1.0', request('POST', '/', '1.0', ['Content-Length: 3'], 'abc')],
   ['post without a length in 1.0', request('POST', '/', '1.0', [], 'abc')],
@@ -250,11 +246,10 @@ const BODIES: readonly Row[] = [
   ['coding chunked twice', request('POST', '/', '1.1', ['Transfer-Encoding: chunked, chunked'], '0\r\n\r\n')],
   ['coding chunked in two lines', chunked('0\r\n\r\n', 'Transfer-Encoding: chunked')],
   ['coding chunked, gzip', request('POST', '/', '1.1', ['Transfer-Encoding: chunked, gzip'], '0\r\n\r\n')],
-  ['coding gzip, chunked', request('POST', '/', '1.1', ['Transfer-Encoding: gzip, chunked'], '0\r\n\r\n'), '3.4'],
+  ['coding gzip, chunked', request('POST', '/', '1.1', ['Transfer-Encoding: gzip, chunked'], '0\r\n\r\n')],
   [
     'coding gzip and chunked in two lines',
     request('POST', '/', '1.1', ['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], '0\r\n\r\n'),
-    '3.4',
   ],
   ['coding gzip', request('POST', '/', '1.1', ['Transfer-Encoding: gzip'], 'x')],
   ['coding identity', request('POST', '/', '1.1', ['Transfer-Encoding: identity'], '')],
@@ -265,7 +260,7 @@ const BODIES: readonly Row[] = [
   ['coding with a parameter', request('POST', '/', '1.1', ['Transfer-Encoding: chunked;a=b'], '0\r\n\r\n')],
   ['chunked get', request('GET', '/', '1.1', ['Transfer-Encoding: chunked'], '3\r\nabc\r\n0\r\n\r\n')],
   ['chunked in 1.0', request('POST', '/', '1.0', ['Transfer-Encoding: chunked'], '0\r\n\r\n')],
-  ['chunked get in 1.0', request('GET', '/', '1.0', ['Transfer-Encoding: chunked'], '0\r\n\r\n'), '3.4'],
+  ['chunked get in 1.0', request('GET', '/', '1.0', ['Transfer-Encoding: chunked'], '0\r\n\r\n')],
   [
     'chunked and length in 1.0',
     request('POST', '/', '1.0', ['Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\n'),
@@ -289,10 +284,9 @@ const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
 ];
 
 export const REQUEST_CASES: readonly Case[] = GROUPS.flatMap(([group, rows]) =>
-  rows.map(([name, bytes, since]) => ({
+  rows.map(([name, bytes]) => ({
     name: `${group}: ${name}`,
     on: 'plain',
     steps: ask(bytes),
-    ...(since === undefined ? {} : { since }),
   })),
 );

@@ -3,7 +3,7 @@
 import { answer, ask, type Case, get, OK, post, request } from './parity-case.ts';
 import type { Action } from './scripted-origin.ts';
 
-type Row = readonly [name: string, text: string, more?: readonly Action[], since?: '3.4'];
+type Row = readonly [name: string, text: string, more?: readonly Action[]];
 
 const big = (length: number): string => 'v'.repeat(length);
 const ok = (body: string, ...lines: string[]): string =>
@@ -93,14 +93,9 @@ const ROWS: readonly Row[] = [
   ['length with zeros', 'HTTP/1.1 200 OK\r\nContent-Length: 0003\r\n\r\nabc'],
   ['length over 2^63', 'HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775808\r\n\r\nabc'],
   ['chunked and length', chunked('3\r\nabc\r\n0\r\n\r\n', 'Content-Length: 2')],
-  [
-    'coding gzip, chunked',
-    'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
-    [],
-    '3.4',
-  ],
-  ['coding gzip', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc', ['fin'], '3.4'],
-  ['coding identity', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc', ['fin'], '3.4'],
+  ['coding gzip, chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n', []],
+  ['coding gzip', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc', ['fin']],
+  ['coding identity', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc', ['fin']],
   ['coding chunked twice', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n'],
   ['chunked in 1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n', ['fin']],
   ['bad chunk at once', chunked('zz\r\nabc\r\n0\r\n\r\n')],
@@ -174,12 +169,11 @@ const OTHER_WAYS: readonly (readonly [string, string, (name: string) => boolean]
 ];
 
 const rows = (way: string, bytes: string, takes: (name: string) => boolean): Case[] =>
-  ROWS.filter(([name]) => takes(name)).map(([name, text, more, since]) => ({
+  ROWS.filter(([name]) => takes(name)).map(([name, text, more]) => ({
     name: `response${way === '' ? '' : ` ${way}`}: ${name}`,
     on: 'plain',
     steps: ask(bytes),
     origin: text === '' ? { answers: [['body', ...(more ?? [])]] } : answer(text, ...(more ?? [])),
-    ...(since === undefined ? {} : { since }),
   }));
 
 const LENGTH_10 = get('/').replace('GET', 'POST').replace('\r\n\r\n', '\r\nContent-Length: 10\r\n\r\n');

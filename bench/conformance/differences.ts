@@ -45,9 +45,6 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
   'a Host with a dash or underscore is told in Forwarded; HAProxy tells it as empty': [
     'forwarded-all: a host with an underscore',
   ],
-  'a client that was answered and told to close is still counted until it has closed (2 s at most)': (
-    ['never', 'safe', 'aggressive', 'always'] as const
-  ).map((mode) => `reuse ${mode}: a second client, the first closed`),
   'a client that stops in its body is closed after the answer; HAProxy first gives it timeout client once more': [
     'timeout client: half a body',
     'timeout client: half a chunk',

@@ -9,7 +9,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { argv, stdout } from 'node:process';
+import process, { argv, stdout } from 'node:process';
 import { isPattern, pattern } from './fault-bytes.ts';
 
 const CHUNK_BYTES = 20_000;
@@ -48,3 +48,7 @@ function lengthOf(request: IncomingMessage): Record<string, string> {
 
 const server = createServer({ keepAliveTimeout: 60_000 }, answer);
 server.listen(Number(argv[2]), '127.0.0.1', () => stdout.write(`${(server.address() as AddressInfo).port}\n`));
+
+// Whoever started us may be killed without a chance to end us.
+const parentPid = process.ppid;
+setInterval(() => process.ppid !== parentPid && process.exit(0), 1_000).unref();

@@ -118,9 +118,10 @@ export async function startFaultProxy(config: string, options: FaultProxyOptions
     }
     if (peer.kind === 'weir') {
       await waitUntil(
-        () => eventsIn(output, 'started').length > 0,
+        () => eventsIn(output, 'started').length > 0 || child.hasExited(),
         () => `weir does not start:\n${output}`,
       );
+      if (child.hasExited()) throw new Error(`weir does not start:\n${output}`);
     }
   } catch (error) {
     await end('SIGKILL');

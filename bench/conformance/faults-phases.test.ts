@@ -88,6 +88,7 @@ async function runCase(proxy: FaultProxy, each: FaultCase, origin: ScriptedOrigi
     await each.act(scene);
     const lines = (): string[] =>
       proxy.logs
+        .filter((line) => line.text.includes(` case${index} case${index}/`))
         .filter((line) => opened.some((client) => line.text.startsWith(`127.0.0.1:${client.port} `)))
         .map((line) => `${Number.isNaN(line.status) ? '-' : line.status} ${line.flags} ${line.retries}`)
         .sort();

@@ -21,7 +21,6 @@ export interface Case {
   readonly steps: readonly Step[];
   readonly origin?: Script;
   readonly second?: Script; // the section's second origin
-  readonly since?: '3.4'; // an older HAProxy behaves differently: compared with 3.4 and later only
   /** Nothing is expected to come back: the case ends when all has been quiet for so long. */
   readonly silentMs?: number;
   readonly peerErrs?: boolean; // of a cut exchange: a known fault of HAProxy's shows here, only weir is judged

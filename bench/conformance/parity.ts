@@ -6,7 +6,7 @@
 // PATH). --against: another program in weir's place, to compare two HAProxies. --all: shows the listed differences
 // (differences.ts) too. Exit 1 when something differs that is not listed, or a listed difference is gone.
 //
-// An HAProxy before 3.4 is compared on the cases that it answers as 3.4 does (no `since` in the tables).
+// An HAProxy before 3.4 is compared on the cases that it answers as 3.4 does (new-in-34.ts names the others).
 
 import { fileURLToPath } from 'node:url';
 import { findHaproxy, findPeer, findWeir, type Peer } from '../rig/peers.ts';
@@ -17,6 +17,7 @@ import { FORWARDING_CASES } from './cases-forwarding.ts';
 import { REQUEST_CASES } from './cases-requests.ts';
 import { RESPONSE_CASES } from './cases-responses.ts';
 import { DIFFERENCES } from './differences.ts';
+import { NEW_IN_34 } from './new-in-34.ts';
 import type { Case } from './parity-case.ts';
 import { type Result, startRig } from './parity-run.ts';
 import { SECTIONS } from './sections.ts';
@@ -95,17 +96,24 @@ export async function runParity(peer: Peer, subject: Peer, options: ParityOption
   const newSections = new Set(SECTIONS.filter((section) => section.since !== undefined).map((section) => section.name));
   const cases = CASES.filter(
     (each) =>
-      each.name.includes(words) && (withNew || ((showsAll || each.since === undefined) && !newSections.has(each.on))),
+      each.name.includes(words) && (withNew || ((showsAll || !NEW_IN_34.has(each.name)) && !newSections.has(each.on))),
   );
-  const cuts = CUT_EXCHANGES.filter((each) => each.whole.name.includes(words));
+  const cuts = CUT_EXCHANGES.filter(
+    ({ whole }) => whole.name.includes(words) && (withNew || showsAll || !NEW_IN_34.has(whole.name)),
+  );
   const sections = new Set(cases.map((each) => each.on));
   if (cuts.length > 0) sections.add('cut');
   if (sections.size === 0) return [];
-  const rig = await startRig([peer, subject], { args: [[], options.subjectArgs ?? []], withNew, only: sections });
+  const rig = await startRig([peer, subject], {
+    args: [[], options.subjectArgs ?? []],
+    withNew,
+    only: sections,
+    isHasty: showsAll,
+  });
   try {
     const judged = (result: Result): Finding => judge(result, showsAll);
     const findings = [...(await rig.run(cases)), ...(await rig.runCuts(cuts))].map(judged);
-    for (let again = 0; again < AGAIN_COUNT; again++) {
+    for (let again = 0; again < (showsAll ? 0 : AGAIN_COUNT); again++) {
       for (const [index, finding] of findings.entries()) {
         if (finding.wrong === '') continue;
         findings[index] = judged(await rig.again(finding.result));

@@ -30,6 +30,7 @@ const SQ_ENTRIES = 1024;
 const CQ_ENTRIES = 8192;
 const LENT_START = 64; // buffers lent to each receive group at first; doubles whenever the kernel runs dry
 const LENT_MAX = 256; // 16 MiB: what one turn may bring; a receive that finds none is armed again the next turn
+const LENT_SCARCE = 1; // to the back group, while buffers are scarce
 const EVENTS_WORDS = 16;
 
 /** Tickets whose low word is 0 are the engine's own: their completions are not shown to the caller. */

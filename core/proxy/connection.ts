@@ -91,6 +91,7 @@ export class Connection {
   phase = FRONT_HEAD;
   frontend: Frontend | null = null;
   bindIndex = 0;
+  counted = false; // front: it holds a place in its frontend and in the process
   listener: { current: number } | null = null; // counts the connections of its `maxconn`
   requestCount = 0; // back: requests sent on it
   proxyTlvs: Uint8Array | null = null; // TLVs of the PROXY header it came with

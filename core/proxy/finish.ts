@@ -116,11 +116,13 @@ function endStream(thread: ProxyThread, stream: Stream): void {
 /** Says goodbye: FIN after the last byte, then waits for the client's, so that no RST eats the response. */
 export function lingerFront(thread: ProxyThread, front: Connection): void {
   closePrivate(thread, front);
-  if (front.endSeen || front.errno !== 0) {
+  const crowded = thread.openCount > thread.lingerCountMax && front.outFirst === NO_SEGMENT;
+  if (front.endSeen || front.errno !== 0 || crowded) {
     thread.closeConnection(front);
     return;
   }
   front.phase = FRONT_LINGER;
+  if (front.counted) thread.leaveFrontend(front);
   thread.dropInput(front);
   thread.shutdownAfterSend(front);
   thread.recvStart(front);

@@ -51,7 +51,7 @@ export function addForwarded(
 }
 
 /** Longest Forwarded value that is continued: it is copied to the edit space. */
-const CONTINUED_BYTES_MAX = 1024;
+const CONTINUED_BYTES_MAX = 2048;
 const COMMA = 44;
 
 // The last Forwarded line when all of them are understood, else -1.

@@ -172,6 +172,7 @@ export class Listeners {
     front.frontend = frontend;
     front.bindIndex = listener.bindIndex;
     front.listener = listener;
+    front.counted = true;
     front.nodelaySet = true;
     if (frontend.proxy.nolingerFront) setNoLinger(fd);
     front.sinceWallMs = thread.wallClock.nowMs;

@@ -107,6 +107,7 @@ export class ProxyThread {
   readonly pipes = new Pipes();
   purgeAtMs = 0; // when idle server connections are looked through next; 0: none is idle
   readonly poolHighCount: number; // open connections beyond which none is kept idle
+  readonly lingerCountMax: number; // open connections beyond which a client is not waited for after the last byte
   readonly poolLowCount: number; // … beyond which only one a server is
 
   // Work lists, drained by dispatch after each completion.
@@ -133,6 +134,7 @@ export class ProxyThread {
     const fdCount = Math.floor(parts.owners.fdCount / parts.load.threadCount);
     this.poolHighCount = Math.floor(fdCount / 4);
     this.poolLowCount = Math.floor(fdCount / 5);
+    this.lingerCountMax = Math.floor((fdCount * 3) / 4);
     this.segments = new Segments(this.buffers, 1024);
     // Room for the lines the proxy adds itself: forwarded, x-forwarded-for, x-original-to, and a few.
     this.headerCountMax = parts.headLimits.headerCountMax + 8;
@@ -176,7 +178,7 @@ export class ProxyThread {
     connection.state = CONNECTION_CLOSING;
     this.clearDeadline(connection);
     this.dropInput(connection);
-    if (connection.side === SIDE_FRONT) this.leaveFrontend(connection);
+    if (connection.side === SIDE_FRONT && connection.counted) this.leaveFrontend(connection);
     if (connection.recvArmed && !connection.recvCancelled) {
       connection.recvCancelled = true;
       this.cancel(connection, OP_RECV);
@@ -188,8 +190,12 @@ export class ProxyThread {
     this.freeWhenQuiet(connection);
   }
 
-  // The client's places in its frontend and in the process are free; who waits for them, here or elsewhere, is told.
-  private leaveFrontend(front: Connection): void {
+  /**
+   * The client's places in its frontend and in the process are free; who waits for them, here or elsewhere, is told.
+   * A client that only has to close yet holds none, as with HAProxy.
+   */
+  leaveFrontend(front: Connection): void {
+    front.counted = false;
     const { load, threadIndex, wakeBoard } = this;
     const frontend = front.frontend;
     assert(frontend !== null && front.listener !== null, 'a client connection belongs to a frontend');
@@ -235,6 +241,7 @@ export class ProxyThread {
     connection.phase = FRONT_HEAD;
     connection.frontend = null;
     connection.listener = null;
+    connection.counted = false;
     connection.proxyTlvs = null;
     connection.requestCount = 0;
     connection.sourceFamily = 0;
