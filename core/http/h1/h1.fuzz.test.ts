@@ -123,6 +123,15 @@ function withoutEmptyEnds(head: string): string {
   return shortened.replace(/\r\n(?:connection|upgrade): ?(?=\r\n)/g, '');
 }
 
+/** Without the default ports at an authority's end: of `a::80` the reference drops one at every hop, so we do. */
+function withoutDefaultPorts(head: string): string {
+  return head
+    .replace(/^(\S+ [a-zA-Z]+:\/\/[^/ ?]*?)(?::(?:80|443)?)+(?=[/ ?])/, '$1')
+    .replace(/(\r\nhost: [^\r]*?)(?::(?:80|443)?)+(?=\r\n)/, '$1');
+}
+
+const settled = (head: string): string => withoutDefaultPorts(withoutEmptyEnds(head));
+
 /** A head that passes is forwarded as something that passes again, and changes no more. */
 function checkForwarded(text: string, forward: (text: string) => string | number): void {
   const parse = forward === forwardRequest ? asRequest : asResponse();
@@ -130,7 +139,7 @@ function checkForwarded(text: string, forward: (text: string) => string | number
   const once = forward(text);
   if (typeof once === 'number') return;
   const twice = forward(once);
-  assert.equal(withoutEmptyEnds(String(twice)), withoutEmptyEnds(once), JSON.stringify(text));
+  assert.equal(settled(String(twice)), settled(once), JSON.stringify(text));
   const lines = once.slice(once.indexOf('\r\n'));
   assert.doesNotMatch(once, /[^\r]\n|\r[^\n]/, 'no line break but CRLF leaves');
   assert.doesNotMatch(lines, /\0/, 'no NUL leaves but in a reason phrase, which may hold anything');
