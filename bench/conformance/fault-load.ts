@@ -4,8 +4,8 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { isPattern, pattern } from './fault-bytes.ts';
 
-/** What became of a request. `closed`: no byte of an answer; `cut`: its body broke off; `wrong`: 200 and not what was asked for. */
-export type Outcome = 'ok' | 'closed' | 'cut' | 'wrong' | `status ${number}`;
+/** What became of a request. `closed`: no byte of an answer; `cut`: its body broke off; `wrong`: 200 and not what was asked for; `stuck`: no end in sight. */
+export type Outcome = 'ok' | 'closed' | 'cut' | 'wrong' | 'stuck' | `status ${number}`;
 
 export interface Ask {
   method: 'GET' | 'POST';
@@ -16,6 +16,7 @@ export interface Ask {
 }
 
 const PAUSE_MS = 8;
+const STUCK_MS = 25_000;
 const SIZES = [0, 1, 900, 17_000, 70_000, 160_000];
 
 /** The nth kind of request; they differ in method, sizes, framing and whether the connection is kept. */
@@ -87,6 +88,12 @@ export function send(port: number, ask: Ask, agent: Agent | false = false): Prom
       },
     );
     outgoing.on('error', () => resolve('closed'));
+    // Longer than any timeout a test gives to the proxy.
+    const timer = setTimeout(() => {
+      resolve('stuck');
+      outgoing.destroy();
+    }, STUCK_MS);
+    outgoing.on('close', () => clearTimeout(timer));
     const body = pattern(ask.bodyBytes);
     if (ask.chunked) for (let at = 0; at < body.length; at += 30_000) outgoing.write(body.subarray(at, at + 30_000));
     outgoing.end(ask.chunked || body.length === 0 ? undefined : body);

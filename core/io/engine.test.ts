@@ -311,6 +311,31 @@ for (const name of ['uring', 'epoll'] as const) {
     assert.equal(rig.ended(1).result, 0);
   });
 
+  sentence('a receive for once is over with its first bytes and leaves the rest to the next', (rig) => {
+    const { own, peer } = rig.pair();
+    let sent = '';
+    for (let index = 0; sent.length < rig.buffers.dataBytes + 10; index++) sent += `${index},`;
+    writePeer(peer, sent);
+    let got = '';
+    for (let ticket = 1; got.length < sent.length; ticket++) {
+      rig.engine.recvOnce(own, GROUP_BACK, ticket, 0);
+      const completion = rig.step();
+      assert.equal(completion.ticket, ticket);
+      assert.equal(completion.more, false);
+      got += rig.text(completion);
+    }
+    assert.equal(got, sent);
+    rig.engine.recvOnce(own, GROUP_BACK, 90, 0);
+    writePeer(peer, 'late');
+    assert.equal(rig.text(rig.step()), 'late');
+    rig.engine.recvOnce(own, GROUP_FRONT, 91, 0);
+    rig.engine.cancel(own, 91, 0);
+    assert.equal(rig.ended(91).result, -ECANCELED);
+    rig.closePeer(peer);
+    rig.engine.recvOnce(own, GROUP_FRONT, 92, 0);
+    assert.equal(rig.ended(92).result, 0);
+  });
+
   sentence('a message larger than a buffer arrives in order in several', (rig) => {
     const { own, peer } = rig.pair();
     rig.engine.recvArm(own, GROUP_FRONT, 1, 0);

@@ -51,6 +51,9 @@ export interface Engine {
    */
   recvArm(fd: number, group: number, ticketLow: number, ticketHigh: number): void;
 
+  /** As `recvArm`, but over with its first completion: for who wants to look before more comes. */
+  recvOnce(fd: number, group: number, ticketLow: number, ticketHigh: number): void;
+
   /**
    * Sends arena bytes [offset, offset+length): one completion when all went out (`result` = length), or -errno; less
    * than length when an error or a cancel came after a part. One send at a time on an fd: a second one, started

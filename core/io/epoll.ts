@@ -55,6 +55,7 @@ const LISTENING = 32; // accepts were armed
 
 const OP_ACCEPT = 1;
 const OP_RECV = 2;
+const RECV_ONCE = 16; // with the group of a receive: it ends with its first bytes
 const OP_SEND = 3;
 const OP_CONNECT = 4;
 const OP_POLL = 5;
@@ -142,6 +143,10 @@ export class EpollEngine implements Engine {
 
   recvArm(fd: number, group: number, ticketLow: number, ticketHigh: number): void {
     this.arm(OP_RECV, fd, group, ticketLow, ticketHigh);
+  }
+
+  recvOnce(fd: number, group: number, ticketLow: number, ticketHigh: number): void {
+    this.arm(OP_RECV, fd, group | RECV_ONCE, ticketLow, ticketHigh);
   }
 
   send(fd: number, offset: number, length: number, flags: number, ticketLow: number, ticketHigh: number): void {
@@ -357,7 +362,8 @@ export class EpollEngine implements Engine {
   private runRecv(fd: number, op: number): void {
     const buffers = this.buffers;
     const dataBytes = buffers.dataBytes;
-    const reserve = this.opExtras[op] === GROUP_FRONT ? buffers.slotCount >> 2 : 0;
+    const once = (this.opExtras[op]! & RECV_ONCE) !== 0;
+    const reserve = (this.opExtras[op]! & ~RECV_ONCE) === GROUP_FRONT ? buffers.slotCount >> 2 : 0;
     for (let count = buffers.isScarce ? RECEIVES_PER_TURN - 1 : 0; count < RECEIVES_PER_TURN; ) {
       const bufferId = buffers.freeCount > reserve ? buffers.lend() : -1;
       if (bufferId < 0) {
@@ -375,6 +381,11 @@ export class EpollEngine implements Engine {
         return;
       }
       buffers.handOver(bufferId);
+      if (once) {
+        if (length < dataBytes && (this.states[fd]! & ENDED) === 0) this.states[fd]! &= ~READABLE;
+        this.finishOp(fd, op, length, bufferId);
+        return;
+      }
       this.complete(this.opLows[op]!, this.opHighs[op]!, length, bufferId, true);
       if (length < dataBytes && (this.states[fd]! & ENDED) === 0) {
         this.states[fd]! &= ~READABLE; // whatever comes from now on is a new edge
@@ -470,8 +481,8 @@ export class EpollEngine implements Engine {
   }
 
   // The op's last completion; the op is free afterwards.
-  private finishOp(fd: number, op: number, result: number): void {
-    this.complete(this.opLows[op]!, this.opHighs[op]!, result, NO_BUFFER, false);
+  private finishOp(fd: number, op: number, result: number, bufferId = NO_BUFFER): void {
+    this.complete(this.opLows[op]!, this.opHighs[op]!, result, bufferId, false);
     const after = this.opNext[op]!;
     let before = this.opsFirst[fd]!;
     if (before === op) this.opsFirst[fd] = after;

@@ -146,6 +146,13 @@ export class UringEngine implements Engine {
     this.sqes[at + 10] = group;
   }
 
+  recvOnce(fd: number, group: number, ticketLow: number, ticketHigh: number): void {
+    let op = abi.IORING_OP_RECV | abi.IOSQE_BUFFER_SELECT;
+    if (group === GROUP_BACK) op |= abi.IORING_RECVSEND_POLL_FIRST;
+    const at = this.prepare(op, fd, ticketLow, ticketHigh);
+    this.sqes[at + 10] = group;
+  }
+
   send(fd: number, offset: number, length: number, flags: number, ticketLow: number, ticketHigh: number): void {
     const at = this.prepare(abi.IORING_OP_SEND, fd, ticketLow, ticketHigh);
     const sqes = this.sqes;
@@ -230,6 +237,7 @@ export class UringEngine implements Engine {
     this.enter(0); // what was armed or closed last goes out
     this.cancelEverything();
     this.enter(0);
+    this.cqTail = Atomics.load(this.ring, this.cqTailIndex);
   }
 
   stop(): void {

@@ -89,6 +89,8 @@ function stepDown(thread: ProxyThread, stream: Stream): void {
     case PUMP_DONE:
       endBulk(thread, bulk);
       stream.response.done = true;
+      // The next body from here is probably long too: what a standing receive would bring must be copied.
+      back.recvSingly = true;
       thread.recvStart(back);
       responseDone(thread, stream);
       return;

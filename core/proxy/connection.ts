@@ -55,6 +55,7 @@ export class Connection {
   recvArmed = false;
   recvCancelled = false; // a cancel is under way; its completion may still bring bytes
   recvWanted = false; // false: back-pressure, do not arm
+  recvSingly = false; // back: the last body was long, so look at the head before more is received
   starved = false; // recv ended for want of buffers; listed for re-arming
   sending = false; // the head of the out queue is with the engine
   connecting = false;

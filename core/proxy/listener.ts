@@ -6,7 +6,7 @@
 // in the kernel's backlog, as with HAProxy.
 
 import { assert } from '../base/assert.ts';
-import { setKeepalive, setNodelay, setNoLinger } from '../io/net.ts';
+import { closeNow, setKeepalive, setNodelay, setNoLinger } from '../io/net.ts';
 import type { Listener } from '../model/worker-data.ts';
 import * as counters from '../shared/counters.ts';
 import { assignServer } from './assign.ts';
@@ -18,6 +18,7 @@ import {
   FRONT_STREAM,
   OP_ACCEPT,
   OP_BITS,
+  OP_MASK,
   SIDE_FRONT,
 } from './connection.ts';
 import { fillAddresses, readSource, readTarget } from './endpoints.ts';
@@ -104,6 +105,17 @@ export class Listeners {
       listener.retryAtMs = this.thread.clock.nowMs + RETRY_MS; // out of fds or memory: look again in a moment
     }
     if (!listener.armed && listener.retryAtMs === 0) this.arm(listener);
+  }
+
+  /**
+   * The thread is about to die and its engine was told to abandon everything: closes what was accepted and never
+   * looked at. The ownership table, where its other descriptors are found afterwards, does not know of these.
+   */
+  closeUnseen(): void {
+    const { engine } = this.thread;
+    while (engine.next()) {
+      if ((engine.ticketLow & OP_MASK) === OP_ACCEPT && engine.result >= 0) closeNow(engine.result);
+    }
   }
 
   /** Places came free, or time passed: serve who waits, accept again. Called once a turn; cheap when all is well. */

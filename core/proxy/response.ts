@@ -100,6 +100,7 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
   const log = stream.log;
   log.markData = thread.clock.nowMs - stream.startedMs;
   log.status = head.status;
+  back.recvSingly = false; // until this body, too, turns out long
   if ((flags & (HEAD_CLOSE | HEAD_CLOSE_DELIMITED | HEAD_MUST_CLOSE)) !== 0) stream.closeBack = true;
   if ((flags & HEAD_TUNNEL) !== 0) {
     startUpgrade(thread, stream, back, head);

@@ -227,6 +227,7 @@ export class ProxyThread {
     connection.recvArmed = false;
     connection.recvCancelled = false;
     connection.recvWanted = false;
+    connection.recvSingly = false;
     connection.sending = false;
     connection.connecting = false;
     connection.polling = 0;
@@ -262,7 +263,9 @@ export class ProxyThread {
     connection.recvArmed = true;
     connection.inflightCount++;
     const group = connection.side === SIDE_FRONT ? GROUP_FRONT : GROUP_BACK;
-    this.engine.recvArm(connection.fd, group, (connection.slot << OP_BITS) | OP_RECV, connection.generation);
+    const ticketLow = (connection.slot << OP_BITS) | OP_RECV;
+    if (connection.recvSingly) this.engine.recvOnce(connection.fd, group, ticketLow, connection.generation);
+    else this.engine.recvArm(connection.fd, group, ticketLow, connection.generation);
   }
 
   /** Stops receiving; bytes already on their way still arrive. Idempotent. */

@@ -95,6 +95,8 @@ export class ProxyLoop {
 
   start(): void {
     this.listeners.start();
+    // A thread that crashed in this slot may have taken a wake and not cleared the flag: nobody would wake us again.
+    this.wakeDone();
     this.post({ kind: 'ready', engine: this.engine.name, engineReason: this.engineReason });
     setImmediate(this.turns);
   }
@@ -139,6 +141,7 @@ export class ProxyLoop {
       }
     } catch (fault) {
       this.engine.abandon();
+      this.listeners.closeUnseen();
       throw fault;
     }
     this.woken = false;
