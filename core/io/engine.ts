@@ -51,8 +51,8 @@ export interface Engine {
    */
   recvArm(fd: number, group: number, ticketLow: number, ticketHigh: number): void;
 
-  /** As `recvArm`, but over with its first completion: for who wants to look before more comes. */
-  recvOnce(fd: number, group: number, ticketLow: number, ticketHigh: number): void;
+  /** As `recvArm`, but over with its first completion, of `lengthMax` bytes at most: a look before more comes. */
+  recvOnce(fd: number, group: number, lengthMax: number, ticketLow: number, ticketHigh: number): void;
 
   /**
    * Sends arena bytes [offset, offset+length): one completion when all went out (`result` = length), or -errno; less

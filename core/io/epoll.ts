@@ -55,7 +55,8 @@ const LISTENING = 32; // accepts were armed
 
 const OP_ACCEPT = 1;
 const OP_RECV = 2;
-const RECV_ONCE = 16; // with the group of a receive: it ends with its first bytes
+const RECV_ONCE = 2; // with the group of a receive: it ends with its first bytes, so many at most:
+const RECV_LENGTH_SHIFT = 2;
 const OP_SEND = 3;
 const OP_CONNECT = 4;
 const OP_POLL = 5;
@@ -145,8 +146,8 @@ export class EpollEngine implements Engine {
     this.arm(OP_RECV, fd, group, ticketLow, ticketHigh);
   }
 
-  recvOnce(fd: number, group: number, ticketLow: number, ticketHigh: number): void {
-    this.arm(OP_RECV, fd, group | RECV_ONCE, ticketLow, ticketHigh);
+  recvOnce(fd: number, group: number, lengthMax: number, ticketLow: number, ticketHigh: number): void {
+    this.arm(OP_RECV, fd, group | RECV_ONCE | (lengthMax << RECV_LENGTH_SHIFT), ticketLow, ticketHigh);
   }
 
   send(fd: number, offset: number, length: number, flags: number, ticketLow: number, ticketHigh: number): void {
@@ -361,9 +362,10 @@ export class EpollEngine implements Engine {
 
   private runRecv(fd: number, op: number): void {
     const buffers = this.buffers;
-    const dataBytes = buffers.dataBytes;
-    const once = (this.opExtras[op]! & RECV_ONCE) !== 0;
-    const reserve = (this.opExtras[op]! & ~RECV_ONCE) === GROUP_FRONT ? buffers.slotCount >> 2 : 0;
+    const extra = this.opExtras[op]!;
+    const once = (extra & RECV_ONCE) !== 0;
+    const dataBytes = once ? Math.min(buffers.dataBytes, extra >> RECV_LENGTH_SHIFT) : buffers.dataBytes;
+    const reserve = (extra & 1) === GROUP_FRONT ? buffers.slotCount >> 2 : 0;
     for (let count = buffers.isScarce ? RECEIVES_PER_TURN - 1 : 0; count < RECEIVES_PER_TURN; ) {
       const bufferId = buffers.freeCount > reserve ? buffers.lend() : -1;
       if (bufferId < 0) {

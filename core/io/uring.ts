@@ -146,10 +146,11 @@ export class UringEngine implements Engine {
     this.sqes[at + 10] = group;
   }
 
-  recvOnce(fd: number, group: number, ticketLow: number, ticketHigh: number): void {
+  recvOnce(fd: number, group: number, lengthMax: number, ticketLow: number, ticketHigh: number): void {
     let op = abi.IORING_OP_RECV | abi.IOSQE_BUFFER_SELECT;
     if (group === GROUP_BACK) op |= abi.IORING_RECVSEND_POLL_FIRST;
     const at = this.prepare(op, fd, ticketLow, ticketHigh);
+    this.sqes[at + 6] = lengthMax;
     this.sqes[at + 10] = group;
   }
 

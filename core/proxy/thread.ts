@@ -107,6 +107,7 @@ export class ProxyThread {
   readonly pipes = new Pipes();
   purgeAtMs = 0; // when idle server connections are looked through next; 0: none is idle
   readonly poolHighCount: number; // open connections beyond which none is kept idle
+  readonly lookBytes: number; // what is received of a response that is probably long, to see its head
   readonly lingerCountMax: number; // open connections beyond which a client is not waited for after the last byte
   readonly poolLowCount: number; // … beyond which only one a server is
 
@@ -134,6 +135,7 @@ export class ProxyThread {
     const fdCount = Math.floor(parts.owners.fdCount / parts.load.threadCount);
     this.poolHighCount = Math.floor(fdCount / 4);
     this.poolLowCount = Math.floor(fdCount / 5);
+    this.lookBytes = Math.min(this.buffers.dataBytes, parts.model.global.bufsize);
     this.lingerCountMax = Math.floor((fdCount * 3) / 4);
     this.segments = new Segments(this.buffers, 1024);
     // Room for the lines the proxy adds itself: forwarded, x-forwarded-for, x-original-to, and a few.
@@ -264,7 +266,8 @@ export class ProxyThread {
     connection.inflightCount++;
     const group = connection.side === SIDE_FRONT ? GROUP_FRONT : GROUP_BACK;
     const ticketLow = (connection.slot << OP_BITS) | OP_RECV;
-    if (connection.recvSingly) this.engine.recvOnce(connection.fd, group, ticketLow, connection.generation);
+    if (connection.recvSingly)
+      this.engine.recvOnce(connection.fd, group, this.lookBytes, ticketLow, connection.generation);
     else this.engine.recvArm(connection.fd, group, ticketLow, connection.generation);
   }
 
