@@ -155,6 +155,7 @@ for (const engine of ENGINES) {
         async () => (await send(proxy.port('FRONT'), SLOW_ASK)) === 'ok',
         () => 'it does not serve again',
       );
+      origin.closeIdleConnections();
       await proxy.atRest(baseSockets, 100);
     } finally {
       for (const client of clients) client.reset();

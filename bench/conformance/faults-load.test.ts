@@ -111,7 +111,7 @@ listen main
   bind 127.0.0.1:@FRONT@
   server a 127.0.0.1:@A@
 listen narrow
-  bind 127.0.0.1:@NARROW@
+  bind 127.0.0.1:@NARROW@ backlog 200
   maxconn 4
   server a 127.0.0.1:@A@ maxconn 1
 `;

@@ -30,6 +30,7 @@ const SQ_ENTRIES = 1024;
 const CQ_ENTRIES = 8192;
 const LENT_START = 64; // buffers lent to each receive group at first; doubles whenever the kernel runs dry
 const LENT_MAX = 256; // 16 MiB: what one turn may bring; a receive that finds none is armed again the next turn
+const ABANDON_ROUNDS_MAX = 32;
 const LENT_SCARCE = 1; // to the back group, while buffers are scarce
 const EVENTS_WORDS = 16;
 
@@ -236,8 +237,13 @@ export class UringEngine implements Engine {
   // everything is cancelled and waited for first. Completions nobody has seen give their buffers back too.
   abandon(): void {
     this.enter(0); // what was armed or closed last goes out
-    this.cancelEverything();
-    this.enter(0);
+    // A multishot operation whose event is just being worked off is in no list where a cancel finds it, and arms
+    // itself again: only two cancels in a row that find nothing, with an enter between them, mean that nothing is left.
+    let emptyCount = 0;
+    for (let round = 0; round < ABANDON_ROUNDS_MAX && emptyCount < 2; round++) {
+      emptyCount = this.cancelEverything() ? 0 : emptyCount + 1;
+      this.enter(0);
+    }
     this.cqTail = Atomics.load(this.ring, this.cqTailIndex);
   }
 
@@ -316,13 +322,15 @@ export class UringEngine implements Engine {
     }
   }
 
-  private cancelEverything(): void {
+  // False: there was nothing to cancel.
+  private cancelEverything(): boolean {
     const request = new BigInt64Array(9); // struct io_uring_sync_cancel_reg, 8 words, and one as in registerGroup
     request[1] = BigInt(abi.IORING_ASYNC_CANCEL_ALL | abi.IORING_ASYNC_CANCEL_ANY) << 32n;
     request[2] = -1n; // no timeout
     request[3] = -1n;
     const result = libc.io_uring_register(SYS_io_uring_register, this.fd, abi.IORING_REGISTER_SYNC_CANCEL, request, 1);
     if (result < 0 && lastErrno() !== ENOENT) throw new SysError('io_uring_register', lastErrno());
+    return result >= 0;
   }
 
   private wakeArm(): void {
