@@ -22,7 +22,7 @@ import { startUsing, stopUsing, takeIdle } from './pool.ts';
 import { writeProxyHeader } from './proxy-out.ts';
 import { acquirePlace, joinQueue, leaveQueue, queueLength, releasePlace } from './queue.ts';
 import { closeSilently, replyStatus } from './reply.ts';
-import type { Backend, ServerLink } from './runtime.ts';
+import type { Backend, ServerLink, SourceBind } from './runtime.ts';
 import { PHASE_CONNECT, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 import { refreshDeadlines } from './tunnel.ts';
@@ -148,7 +148,7 @@ function connect(thread: ProxyThread, stream: Stream, server: ServerLink): void 
   const back = thread.openConnection(fd, SIDE_BACK);
   back.server = server;
   attachBack(stream, back);
-  if (server.source !== null && bindSource(fd, server.source.sockaddr, server.source.interfaceName) < 0) {
+  if (server.source !== null && !bindToSource(fd, server.source)) {
     connectFailed(thread, stream, 'S');
     return;
   }
@@ -164,6 +164,23 @@ function connect(thread: ProxyThread, stream: Stream, server: ServerLink): void 
   thread.setDeadline(stream.front!, 0);
   const ticketLow = (back.slot << OP_BITS) | OP_CONNECT;
   thread.engine.connect(fd, sockaddrOffset, server.sockaddrLength, ticketLow, back.generation);
+}
+
+/** Ports of a source range that are tried before the attempt counts as failed. */
+const SOURCE_PORTS_TRIED_MAX = 32;
+
+function bindToSource(fd: number, source: SourceBind): boolean {
+  const { sockaddr, portFirst, portCount } = source;
+  for (let tries = Math.min(portCount, SOURCE_PORTS_TRIED_MAX); tries > 0; tries--) {
+    if (portFirst !== 0) {
+      const port = portFirst + source.portNext;
+      source.portNext = (source.portNext + 1) % portCount;
+      sockaddr[2] = port >> 8;
+      sockaddr[3] = port & 255;
+    }
+    if (bindSource(fd, sockaddr, source.interfaceName) === 0) return true;
+  }
+  return false;
 }
 
 // The server's address with the port the client came to, plus the server's offset. It must stay until the

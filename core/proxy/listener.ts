@@ -155,6 +155,7 @@ export class Listeners {
     const frontend = listener.frontend;
     while (listener.waiting.length > 0) {
       if (listener.maxconn > 0 && listener.current >= listener.maxconn) break;
+      if (isOverRate(thread, frontend)) break;
       if (!this.takePlace(load.process(), thread.globalMaxconn)) break;
       if (!this.takePlace(frontend.loadRow, frontend.maxconn)) {
         load.release(load.process());
@@ -196,10 +197,18 @@ export class Listeners {
     if (frontend.needsTarget) readTarget(front);
     if (listener.acceptProxy) {
       front.phase = FRONT_PROXY_HEADER;
-      thread.setDeadline(front, thread.after(frontend.proxy.timeouts.client));
+      const { clientHandshake, client } = frontend.proxy.timeouts;
+      thread.setDeadline(front, thread.after(clientHandshake || client));
       thread.recvStart(front);
     } else beginSession(thread, front);
   }
+}
+
+/** `rate-limit sessions` (manual §4.2): sessions of the last second, over all threads, have reached the limit. */
+function isOverRate(thread: ProxyThread, frontend: Frontend): boolean {
+  const limit = frontend.proxy.rateLimitSessions;
+  if (limit === 0) return false;
+  return thread.counters.totalRate(frontend.counterRow, counters.SESSION_RATE, thread.clock.nowMs) >= limit;
 }
 
 /** The connection itself is settled (addresses known): HTTP waits for a head, TCP looks for its server. */

@@ -26,9 +26,12 @@ export interface ForwardHeader {
   exceptMask: readonly number[];
 }
 
-/** `source`: what an outgoing socket is bound to. A port range is walked by the kernel's own choice of port. */
+/** `source`: what an outgoing socket is bound to. With a port range the ports are taken in turn. */
 export interface SourceBind {
   sockaddr: Uint8Array;
+  portFirst: number; // 0: the kernel chooses
+  portCount: number;
+  portNext: number; // of portCount
   interfaceName: Uint8Array | null; // with its NUL
 }
 
@@ -168,8 +171,12 @@ export class Frontend {
 function sourceBind(source: Source): SourceBind {
   const address = source.address;
   const name = source.interfaceName;
+  const portFirst = address.family === 'inet' || address.family === 'inet6' ? address.port : 0;
   return {
     sockaddr: encodeAddress(address),
+    portFirst,
+    portCount: portFirst === 0 ? 1 : source.portLast - portFirst + 1,
+    portNext: 0,
     interfaceName: name === '' ? null : new TextEncoder().encode(`${name}\0`),
   };
 }
