@@ -32,7 +32,9 @@ test('a source port range is used in turn, and a session rate holds the next sec
 }, async () => {
   const [ranged, limited, first] = [await freePort(), await freePort(), await freePort()];
   const server = `server s 127.0.0.1:${(origin.address() as AddressInfo).port}`;
-  const configText = `defaults
+  const configText = `global
+  nbthread 1
+defaults
   mode http
   timeout client 20s
   timeout server 20s

@@ -82,6 +82,10 @@ function linkBackend(thread: ProxyThread, proxy: Proxy, rotations: Rotations, se
       sockaddr,
       buffers,
     );
+    // Threads begin at different ports of a source range, so that they seldom want the same one.
+    if (link.source !== null) {
+      link.source.portNext = Math.floor((link.source.portCount * threadIndex) / load.threadCount);
+    }
     backend.servers.push(link);
   });
   return backend;
