@@ -53,3 +53,12 @@ export function holdRest(thread: ProxyThread, connection: Connection, from: numb
   connection.inBytes += to - from;
   return true;
 }
+
+/** The oldest held bytes become what the connection gathers: an unfinished block waits there for the rest of it. */
+export function gatherHeld(thread: ProxyThread, connection: Connection): void {
+  const segment = thread.takeHeld(connection);
+  connection.headBuffer = thread.segments.bufferOf(segment);
+  connection.headStart = thread.segments.offsetOf(segment);
+  connection.headEnd = connection.headStart + thread.segments.lengthOf(segment);
+  thread.segments.forget(segment);
+}

@@ -38,7 +38,7 @@ import { type Connection, FRONT_STREAM } from './connection.ts';
 import { fillAddresses } from './endpoints.ts';
 import { abortStream, closeFront, finishIfDone, setTermination } from './finish.ts';
 import { addForwarded } from './forwarded.ts';
-import { gather, holdRest, takeGathered } from './gather.ts';
+import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
 import { phaseLetter, replyMonitor, replyStatus, sendText } from './reply.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_CONNECT, PHASE_QUEUE, PHASE_REPLY, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
@@ -412,14 +412,6 @@ function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, o
   thread.setDeadline(back, thread.after(stream.backend!.proxy.timeouts.server));
   if (thread.isBackedUp(back)) thread.recvStop(front);
   if (body.done && stream.responseClosed) finishIfDone(thread, stream);
-}
-
-function gatherHeld(thread: ProxyThread, front: Connection): void {
-  const segment = thread.takeHeld(front);
-  front.headBuffer = thread.segments.bufferOf(segment);
-  front.headStart = thread.segments.offsetOf(segment);
-  front.headEnd = front.headStart + thread.segments.lengthOf(segment);
-  thread.segments.forget(segment);
 }
 
 /** The client sent FIN while its stream runs. */

@@ -30,7 +30,7 @@ import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE } from './body-state.t
 import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, fillLoads, finishIfDone, setTermination } from './finish.ts';
-import { gather, holdRest, takeGathered } from './gather.ts';
+import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
 import { closeSilently, replyStatus } from './reply.ts';
 import { PHASE_BODY, PHASE_RESPONSE, type Stream } from './stream.ts';
 import { type ProxyThread, SCRATCH_BYTES } from './thread.ts';
@@ -232,11 +232,7 @@ function passBody(
 // An unfinished block of trailers stays, gathered, until the rest of it comes.
 function keepTrailers(thread: ProxyThread, back: Connection, from: number, end: number): boolean {
   if (!holdRest(thread, back, from, end)) return false;
-  const segment = thread.takeHeld(back);
-  back.headBuffer = thread.segments.bufferOf(segment);
-  back.headStart = thread.segments.offsetOf(segment);
-  back.headEnd = back.headStart + thread.segments.lengthOf(segment);
-  thread.segments.forget(segment);
+  gatherHeld(thread, back);
   return true;
 }
 
