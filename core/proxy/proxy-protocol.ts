@@ -5,6 +5,7 @@
 // of 16 for IPv4. HAProxy wants the whole header in the first segment; whether PARTIAL means waiting is the caller's.
 
 import { assert } from '../base/assert.ts';
+import { writeDecimal } from './address-text.ts';
 
 /** Verdicts. The errors are HAProxy's fc_err PRX_NOT_HDR, PRX_BAD_HDR and PRX_BAD_PROTO. */
 export const PROXY_OK = 1;
@@ -494,14 +495,6 @@ function writeHex(bytes: Uint8Array, offset: number, value: number): number {
     const digit = (value >> shift) & 15;
     bytes[at++] = digit < 10 ? DIGIT_0 + digit : 87 + digit;
   }
-  return at;
-}
-
-function writeDecimal(bytes: Uint8Array, offset: number, value: number): number {
-  let divisor = 1;
-  while (divisor * 10 <= value) divisor *= 10;
-  let at = offset;
-  for (; divisor >= 1; divisor = (divisor / 10) | 0) bytes[at++] = DIGIT_0 + (((value / divisor) | 0) % 10);
   return at;
 }
 
