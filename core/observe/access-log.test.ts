@@ -3,14 +3,14 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { LocalCalendar } from '../base/calendar.ts';
 import type { Prng } from '../base/prng.ts';
+import { asciiBytes } from '../base/text.ts';
 import type { Model } from '../model/model.ts';
+import { LOG_SERVER_NONE, LOG_SERVER_STATS, LogRecord } from '../sample/log-record.ts';
 import { fuzz } from '../testing/fuzz.ts';
 import { LineWriter, NameTable } from './access-log.ts';
-import { LocalCalendar } from './calendar.ts';
 import { compileLogFormat, formatOf, HTTP_LOG_FORMAT, LogFormatError, TCP_LOG_FORMAT } from './log-format.ts';
-import { LOG_SERVER_NONE, LOG_SERVER_STATS, LogRecord } from './log-record.ts';
-import { asciiBytes } from './text.ts';
 
 const zoneBefore = process.env['TZ'];
 before(() => {

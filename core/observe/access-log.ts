@@ -1,7 +1,24 @@
 // One traffic line: a LogRecord and a compiled format in, bytes out (manual §8.2). No string, no allocation per line.
 
+import type { LocalCalendar } from '../base/calendar.ts';
+import {
+  asciiBytes,
+  MONTH_LETTERS,
+  writeBytes,
+  writeInet,
+  writeInet6,
+  writeInt,
+  writePadded,
+  writeTriple,
+} from '../base/text.ts';
 import type { Model } from '../model/model.ts';
-import type { LocalCalendar } from './calendar.ts';
+import {
+  LOG_FAMILY_INET,
+  LOG_FAMILY_INET6,
+  LOG_FAMILY_NONE,
+  LOG_SERVER_STATS,
+  type LogRecord,
+} from '../sample/log-record.ts';
 import {
   type LogFormat,
   OP_ACCEPT_DATE,
@@ -41,18 +58,7 @@ import {
   QUOTED,
   TEXT_LENGTH_SHIFT,
 } from './log-format.ts';
-import { LOG_FAMILY_INET, LOG_FAMILY_INET6, LOG_FAMILY_NONE, LOG_SERVER_STATS, type LogRecord } from './log-record.ts';
 import { writeTime } from './syslog.ts';
-import {
-  asciiBytes,
-  MONTH_LETTERS,
-  writeBytes,
-  writeInet,
-  writeInet6,
-  writeInt,
-  writePadded,
-  writeTriple,
-} from './text.ts';
 
 /** Every proxy's and server's name as bytes, by index. */
 export class NameTable {

@@ -3,8 +3,8 @@
 // HAProxy's three formats are such strings, like any operator's. An alias is a row of ALIASES, a case in LineWriter
 // and a bound; only those that the three formats need are here.
 
+import { asciiBytes } from '../base/text.ts';
 import type { LogFormatKind, ProxyMode } from '../model/proxy.ts';
-import { asciiBytes } from './text.ts';
 
 /** The formats of `option tcplog` and `option httplog`, as the manual prints them (§8.2.2, §8.2.3). */
 export const TCP_LOG_FORMAT = '%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Model } from '../model/model.ts';
 import type { LogTarget, Proxy } from '../model/proxy.ts';
-import { LogRecord } from './log-record.ts';
+import { LogRecord } from '../sample/log-record.ts';
 import { type LogAddress, LogSink, type LogWriter, logAddresses } from './log-sink.ts';
 import { Logging, REQUEST_LINE_BYTES_DEFAULT } from './logger.ts';
 import { letterCode, type TerminationCause } from './names.ts';

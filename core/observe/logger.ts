@@ -4,16 +4,16 @@
 // at the end, always with its one LogRecord; the options decide which of these write (manual §4.2 "option
 // dontlognull", "dontlog-normal", "logasap", "log-separate-errors"). flush() sends, once per turn.
 
+import { LocalCalendar } from '../base/calendar.ts';
+import { asciiBytes, writeBytes } from '../base/text.ts';
+import type { WallClock } from '../base/wall-clock.ts';
 import type { Model } from '../model/model.ts';
 import type { LogTarget, Proxy } from '../model/proxy.ts';
+import { LOG_FAMILY_UNIX, type LogRecord } from '../sample/log-record.ts';
 import { LineWriter, NameTable } from './access-log.ts';
-import { LocalCalendar } from './calendar.ts';
 import { compileLogFormat, formatOf, type LogFormat } from './log-format.ts';
-import { LOG_FAMILY_UNIX, type LogRecord } from './log-record.ts';
 import { LogSink, type LogWriter } from './log-sink.ts';
 import { LEVEL_ERR, LEVEL_INFO, type LogIdentity, Sampler, SyslogHeader } from './syslog.ts';
-import { asciiBytes, writeBytes } from './text.ts';
-import type { WallClock } from './wall-clock.ts';
 
 /** The request line kept for logs without tune.http.logurilen: HAProxy's default of 1024 holds an end byte too. */
 export const REQUEST_LINE_BYTES_DEFAULT = 1023;

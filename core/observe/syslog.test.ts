@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { LocalCalendar } from '../base/calendar.ts';
 import type { LogTarget } from '../model/proxy.ts';
-import { LocalCalendar } from './calendar.ts';
 import { LEVEL_INFO, LEVEL_WARNING, type LogIdentity, Sampler, SyslogHeader } from './syslog.ts';
 
 const zoneBefore = process.env['TZ'];

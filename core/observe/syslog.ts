@@ -11,10 +11,10 @@
 //   raw       nothing
 // pri is facility × 8 + level. An empty tag leaves out tag and pid in the first two, and is "-" in rfc5424.
 
+import type { LocalCalendar } from '../base/calendar.ts';
+import { asciiBytes, MONTH_LETTERS, writeBytes, writeInt, writePadded } from '../base/text.ts';
+import type { WallClock } from '../base/wall-clock.ts';
 import type { LogTarget } from '../model/proxy.ts';
-import type { LocalCalendar } from './calendar.ts';
-import { asciiBytes, MONTH_LETTERS, writeBytes, writeInt, writePadded } from './text.ts';
-import type { WallClock } from './wall-clock.ts';
 
 /** Severities of syslog(3): the smaller the worse. */
 export const LEVEL_EMERG = 0;

@@ -32,7 +32,7 @@ const PIPE_BYTES = 512 * 1024;
 const BULK_BYTES_MIN = 8 * 1024;
 const IDLE_PIPES_MAX = 64;
 /** Rounds before another connection gets its turn. */
-const ROUNDS_MAX = 8;
+const ROUNDS_MAX = 2;
 
 /** One direction's pipe. */
 export class Bulk {

@@ -7,7 +7,7 @@ import {
   LOG_FAMILY_NONE,
   LOG_FAMILY_UNIX,
   type LogRecord,
-} from '../observe/log-record.ts';
+} from '../sample/log-record.ts';
 import type { Connection } from './connection.ts';
 import type { ProxyThread } from './thread.ts';
 

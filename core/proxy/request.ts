@@ -27,8 +27,8 @@ import {
   METHOD_OTHER,
 } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
-import { type LogRecord, MARK_NONE } from '../observe/log-record.ts';
 import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
+import { type LogRecord, MARK_NONE } from '../sample/log-record.ts';
 import * as counters from '../shared/counters.ts';
 import { assignServer } from './assign.ts';
 import { BODY_BAD, placeHead, ready, sendBody, takeBody } from './body.ts';

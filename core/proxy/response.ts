@@ -23,7 +23,7 @@ import {
   type Head,
 } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
-import { MARK_NONE } from '../observe/log-record.ts';
+import { MARK_NONE } from '../sample/log-record.ts';
 import * as counters from '../shared/counters.ts';
 import { BODY_BAD, ready, sendHeadAlone, sendWithHead, takeBody } from './body.ts';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE } from './body-state.ts';

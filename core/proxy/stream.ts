@@ -10,7 +10,7 @@
 //   keep or close   finish.ts     counters, log line, what becomes of the two connections
 // Streams are plain fields and are reused; `Stream.reset` says what a fresh one is.
 
-import { LogRecord } from '../observe/log-record.ts';
+import { LogRecord } from '../sample/log-record.ts';
 import { BODY_NONE, Body } from './body-state.ts';
 import { Bulk } from './bulk.ts';
 import type { Connection } from './connection.ts';

@@ -6,6 +6,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { TurnClock } from '../base/clock.ts';
+import type { TurnWallClock } from '../base/wall-clock.ts';
 import type { HeadLimits } from '../http/h1/verdict.ts';
 import { Head } from '../http/message.ts';
 import type { Buffers } from '../io/buffers.ts';
@@ -13,7 +14,6 @@ import { type Engine, GROUP_BACK, GROUP_FRONT, NO_BUFFER } from '../io/engine.ts
 import { setNodelay } from '../io/net.ts';
 import type { Timers } from '../io/timers.ts';
 import type { Model } from '../model/model.ts';
-import type { TurnWallClock } from '../observe/wall-clock.ts';
 import type { Counters } from '../shared/counters.ts';
 import type { FdOwners } from '../shared/fd-owners.ts';
 import type { ServerLoad } from '../shared/server-load.ts';

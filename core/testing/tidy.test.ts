@@ -26,7 +26,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   tls: ['sys'],
   tables: ['shared', 'model'],
   balance: ['model', 'shared'],
-  sample: ['http', 'model', 'tables'],
+  sample: ['http', 'model', 'shared', 'tables'],
   rules: ['http', 'model', 'sample', 'tables'],
   observe: ['model', 'shared', 'sample'],
   health: ['http', 'model', 'shared'],

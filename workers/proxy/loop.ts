@@ -1,6 +1,7 @@
 // Wires the core rooms to one thread and turns its loop.
 
 import { TurnClock } from '../../core/base/clock.ts';
+import { TurnWallClock } from '../../core/base/wall-clock.ts';
 import { headLimits } from '../../core/http/h1/verdict.ts';
 import { Buffers } from '../../core/io/buffers.ts';
 import { makeEngine } from '../../core/io/choose.ts';
@@ -10,7 +11,6 @@ import { Timers } from '../../core/io/timers.ts';
 import type { Model } from '../../core/model/model.ts';
 import type { FromWorker, ProxyWorkerData, ToWorker } from '../../core/model/worker-data.ts';
 import { Logging } from '../../core/observe/logger.ts';
-import { TurnWallClock } from '../../core/observe/wall-clock.ts';
 import { runTurn, runWoken } from '../../core/proxy/dispatch.ts';
 import { drainIdle, stopAll } from '../../core/proxy/drain.ts';
 import { linkModel } from '../../core/proxy/link.ts';

@@ -6,7 +6,7 @@
 // not reached is -1, and so is the timer that ends in it (manual §8.4 "Timing events").
 
 import { assert } from '../base/assert.ts';
-import { writeBytes } from './text.ts';
+import { writeBytes } from '../base/text.ts';
 
 /** Address families of `clientFamily` and `destinationFamily`. */
 export const LOG_FAMILY_NONE = 0; // unknown: "-" is logged
