@@ -42,6 +42,9 @@ export interface Balancer {
   /** The server's maxconn at this moment (minconn…maxconn by the backend's load); 0: no limit. */
   maxconn(position: number): number;
 
+  /** `set maxconn server` (0: no limit), with the minconn that goes with it. */
+  setMaxconn(position: number, maxconn: number, minconn: number): void;
+
   /** Has it a free place and nobody queued before us? */
   hasRoom(position: number): boolean;
 

@@ -21,6 +21,10 @@ export abstract class GroupBalancer implements Balancer {
     return this.group.maxconn(position);
   }
 
+  setMaxconn(position: number, maxconn: number, minconn: number): void {
+    this.group.setMaxconn(position, maxconn, minconn);
+  }
+
   hasRoom(position: number): boolean {
     return this.group.hasRoom(position);
   }

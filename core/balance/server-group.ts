@@ -127,6 +127,12 @@ export class ServerGroup {
     return Math.max(min, Math.floor((backendCurrent * max) / this.fullconn));
   }
 
+  /** New limits; as in the constructor one of the two alone means both. */
+  setMaxconn(position: number, maxconn: number, minconn: number): void {
+    this.maxconns[position] = Math.max(maxconn, minconn);
+    this.minconns[position] = minconn;
+  }
+
   /** A free place and nobody queued for it; always true without maxconn. */
   hasRoom(position: number): boolean {
     if (this.maxconns[position] === 0) return true;

@@ -9,21 +9,30 @@ import {
   AF_UNIX,
   F_SETPIPE_SZ,
   IP_BIND_ADDRESS_NO_PORT,
+  IP_TOS,
+  IP_TTL,
   IPPROTO_IP,
+  IPPROTO_IPV6,
   IPPROTO_TCP,
+  IPV6_TCLASS,
+  IPV6_UNICAST_HOPS,
   O_CLOEXEC,
   O_NONBLOCK,
   SO_BINDTODEVICE,
   SO_KEEPALIVE,
   SO_LINGER,
+  SO_MARK,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
+  SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
   SPLICE_F_MOVE,
   SPLICE_F_NONBLOCK,
+  TCP_INFO,
   TCP_NODELAY,
+  TCP_REPAIR,
   TCP_USER_TIMEOUT,
 } from '../sys/abi.ts';
 import { EAGAIN, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT } from '../sys/errno.ts';
@@ -73,6 +82,32 @@ export function setNoLinger(fd: number): number {
   return libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, optionCells, 8);
 }
 
+/** The packets' firewall mark (socket(7) SO_MARK); needs CAP_NET_ADMIN, else it is refused with -1. */
+export function setSocketMark(fd: number, mark: number): number {
+  optionCells[0] = mark;
+  return libc.setsockopt(fd, SOL_SOCKET, SO_MARK, optionCells, 4);
+}
+
+/** The packets' TOS or traffic class (ip(7), ipv6(7)), 0–255. */
+export function setSocketTos(fd: number, family: number, tos: number): number {
+  optionCells[0] = tos;
+  if (family === AF_INET6) libc.setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, optionCells, 4);
+  return libc.setsockopt(fd, IPPROTO_IP, IP_TOS, optionCells, 4);
+}
+
+/**
+ * The peer will not be told when this socket is closed. With CAP_NET_ADMIN the connection is simply forgotten
+ * (TCP_REPAIR); without, its last packets are given so few hops that they die on the way, and it is reset.
+ */
+export function forgetSocket(fd: number, family: number): void {
+  optionCells[0] = 1;
+  if (libc.setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, optionCells, 4) === 0) return;
+  optionCells[0] = 1;
+  if (family === AF_INET6) libc.setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, optionCells, 4);
+  else libc.setsockopt(fd, IPPROTO_IP, IP_TTL, optionCells, 4);
+  setNoLinger(fd);
+}
+
 /** Binds an outgoing socket to a source address (`source`); port 0 leaves the choice to connect(2). 0 or -errno. */
 export function bindSource(fd: number, sockaddr: Uint8Array, interfaceName: Uint8Array | null): number {
   optionCells[0] = 1;
@@ -82,6 +117,27 @@ export function bindSource(fd: number, sockaddr: Uint8Array, interfaceName: Uint
     if (libc.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interfaceName, interfaceName.length) < 0) return -lastErrno();
   }
   return libc.bind(fd, sockaddr, sockaddr.length) < 0 ? -lastErrno() : 0;
+}
+
+/**
+ * Whether an address is one of this system's: the kernel lets only its own be bound. 1 yes, 0 no, -1 it cannot be told.
+ */
+export function isOwnAddress(sockaddr: Uint8Array): number {
+  const fd = libc.socket(sockaddr[0]!, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  const bound = libc.bind(fd, sockaddr, sockaddr.length);
+  libc.close(fd);
+  return bound === 0 ? 1 : 0;
+}
+
+const TCP_INFO_BYTES = 232;
+const infoCells = new Int32Array(scratch.buffer, 2048, TCP_INFO_BYTES / 4);
+
+/** One 32-bit field of the kernel's struct tcp_info (tcp(7)), by its byte offset; -1 when it is not to be had. */
+export function tcpInfo(fd: number, offset: number): number {
+  lengthCell[0] = TCP_INFO_BYTES;
+  if (libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, infoCells, lengthCell) < 0) return -1;
+  return offset + 4 <= lengthCell[0]! ? infoCells[offset >> 2]! >>> 0 : -1;
 }
 
 /** getpeername(2) into `lastName`; 0 or -errno. */

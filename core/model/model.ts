@@ -1,6 +1,8 @@
 // The whole configuration as plain data: what core/config makes and every thread is given.
 
+import type { ExpressionAst, FormatAst, PatternRef, Userlist, VariableScope } from './language.ts';
 import type { Address, LogTarget, Proxy } from './proxy.ts';
+import type { HttpErrors } from './rules.ts';
 
 /** A `stats socket` line: where the runtime commands are served (management guide §9.3). */
 export interface ControlSocket {
@@ -44,6 +46,16 @@ export interface Global {
   controlSockets: readonly ControlSocket[];
   controlTimeoutMs: number; // `stats timeout`, default 10000
   controlMaxconn: number; // `stats maxconn`, default 10
+  /** `set-var`, `set-var-fmt`: run once before anything else, in order. */
+  setVars: readonly {
+    scope: VariableScope;
+    name: string;
+    expression: ExpressionAst | null;
+    format: FormatAst | null;
+  }[];
+  /** tune.vars.*-max-size, bytes; 0: no limit. */
+  variableLimits: { global: number; proc: number; sess: number; txn: number; reqres: number };
+  cookieLength: number; // tune.http.cookielen, default 63
   quiet: boolean;
   zeroWarning: boolean;
 }
@@ -53,4 +65,7 @@ export interface Model {
   proxies: readonly Proxy[];
   serverCount: number; // servers of all backends: the size of the shared server tables
   files: readonly string[];
+  patternRefs: readonly PatternRef[];
+  userlists: readonly Userlist[];
+  httpErrors: readonly HttpErrors[];
 }

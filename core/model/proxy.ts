@@ -4,6 +4,9 @@
 // field is always present; `0`, `-1`, `''` or `null` stand for "not set" as said at the field. The words
 // are the configuration manual's (HAProxy 3.4, chapters 4 and 5); times are milliseconds, sizes bytes.
 
+import type { FormatAst } from './language.ts';
+import type { CaptureSlot, CookieCapture, ReplyAst, Rules, ServerRule, SwitchingRule } from './rules.ts';
+
 export type ProxyMode = 'http' | 'tcp';
 
 /** The address families a bind, server, source or log address can name (manual §2.6 and §4.2 "bind"). */
@@ -123,14 +126,7 @@ export interface Timeouts {
   tarpit: number;
 }
 
-/** Conditions arrive with the rule language; until then each switch is unconditional. */
-export interface SwitchingRule {
-  backend: string; // its name; known to exist
-  file: string;
-  line: number;
-}
-
-export type LogFormatKind = 'default' | 'tcplog' | 'httplog';
+export type LogFormatKind = 'default' | 'tcplog' | 'httplog' | 'clf' | 'custom';
 
 export interface LogTarget {
   address: Address | { family: 'stdout' | 'stderr' };
@@ -208,4 +204,19 @@ export interface Proxy {
   log: readonly LogTarget[]; // `log global` already replaced by the global targets
   logFormat: LogFormatKind;
   logTag: string; // '' the global one
+  customLogFormat: FormatAst | null; // `log-format`, when logFormat is 'custom'
+  errorLogFormat: FormatAst | null; // `error-log-format`
+  logFormatSd: FormatAst | null; // `log-format-sd`
+  uniqueIdFormat: FormatAst | null;
+  uniqueIdHeader: string; // '' none
+
+  // The rule language
+  rules: Rules;
+  serverRules: readonly ServerRule[];
+  requestCaptures: readonly CaptureSlot[];
+  responseCaptures: readonly CaptureSlot[];
+  cookieCapture: CookieCapture | null;
+  /** `errorloc*`, `errorfiles`, `http-error`: answers by status, besides errorFiles; later ones win. */
+  errorReplies: readonly { status: number; reply: ReplyAst }[];
+  httpBufferRequest: boolean;
 }

@@ -9,7 +9,7 @@ import { asciiBytes, writeBytes } from '../base/text.ts';
 import type { WallClock } from '../base/wall-clock.ts';
 import type { Model } from '../model/model.ts';
 import type { LogTarget, Proxy } from '../model/proxy.ts';
-import { LOG_FAMILY_UNIX, type LogRecord } from '../sample/log-record.ts';
+import { LEVEL_SILENT, LEVEL_UNSET, LOG_FAMILY_UNIX, type LogRecord } from '../sample/log-record.ts';
 import { LineWriter, NameTable } from './access-log.ts';
 import { compileLogFormat, formatOf, type LogFormat } from './log-format.ts';
 import { LogSink, type LogWriter } from './log-sink.ts';
@@ -131,6 +131,12 @@ export class Logger {
     this.write(record);
   }
 
+  /** `do-log`: a line of what is known by now; the one at the end comes all the same. */
+  now(record: LogRecord): void {
+    if (!this.active || record.level === LEVEL_SILENT) return;
+    this.targets.sendLine(this.levelOf(record, false), this.format, record, false);
+  }
+
   /**
    * The connection died before there was a stream: bad or missing PROXY header, failed handshake. HAProxy writes
    * this with httplog and tcplog alike, never with the default format.
@@ -159,10 +165,16 @@ export class Logger {
   }
 
   private write(record: LogRecord): void {
+    if (record.level === LEVEL_SILENT) return;
     const isError = this.isError(record);
     if (!isError && this.dontlogNormal) return;
     record.logged = true;
-    this.targets.sendLine(isError && this.separateErrors ? LEVEL_ERR : LEVEL_INFO, this.format, record, this.logasap);
+    this.targets.sendLine(this.levelOf(record, isError), this.format, record, this.logasap);
+  }
+
+  private levelOf(record: LogRecord, isError: boolean): number {
+    if (record.level !== LEVEL_UNSET) return record.level;
+    return isError && this.separateErrors ? LEVEL_ERR : LEVEL_INFO;
   }
 
   // Redispatched, ended by anything but a clean end or our own answer, retried, or a server error.

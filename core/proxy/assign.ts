@@ -12,11 +12,15 @@ import {
   openStreamSocket,
   setKeepalive,
   setNoLinger,
+  setSocketMark,
+  setSocketTos,
   setUserTimeout,
 } from '../io/net.ts';
 import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
 import * as counters from '../shared/counters.ts';
+import { countChosen } from './account.ts';
 import { type Connection, OP_BITS, OP_CONNECT, SIDE_BACK } from './connection.ts';
+import { type Ends, endsOf } from './endpoints.ts';
 import { fillLoads, setTermination } from './finish.ts';
 import { startUsing, stopUsing, takeIdle } from './pool.ts';
 import { writeProxyHeader } from './proxy-out.ts';
@@ -25,7 +29,7 @@ import { closeSilently, replyStatus } from './reply.ts';
 import type { Backend, ServerLink, SourceBind } from './runtime.ts';
 import { PHASE_CONNECT, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
-import { refreshDeadlines } from './tunnel.ts';
+import { beginInspection, refreshDeadlines } from './tunnel.ts';
 
 /** Longest pause before the same server is tried again; `timeout connect` may be shorter. */
 const RETRY_PAUSE_MS_MAX = 1_000;
@@ -37,7 +41,8 @@ export function assignServer(thread: ProxyThread, stream: Stream): void {
     failStream(thread, stream, 503, 'S', 'C');
     return;
   }
-  if (backend.balancer.needsSourceHash && stream.hash < 0) stream.hash = sourceHash(thread, stream.front!);
+  if (stream.rule.forcedServer >= 0 && useForced(thread, stream, backend)) return;
+  if (backend.balancer.needsSourceHash && stream.hash < 0) stream.hash = sourceHash(thread, stream);
   const position = backend.balancer.pick(stream.hash, stream.avoidPosition);
   if (position === PICK_NONE) {
     failStream(thread, stream, 503, 'S', 'C');
@@ -62,6 +67,16 @@ export function assignServer(thread: ProxyThread, stream: Stream): void {
   waitForPlace(thread, stream, backend, backend.balancer.needsSourceHash ? server : null);
 }
 
+// `use-server` (manual §4.2) counts for the first attempt, as long as its server can be used. False: balance.
+function useForced(thread: ProxyThread, stream: Stream, backend: Backend): boolean {
+  const server = backend.servers.find((each) => each.index === stream.rule.forcedServer);
+  stream.rule.forcedServer = -1;
+  if (server === undefined || !thread.words.usable(server.index)) return false;
+  if (server.waitingFirst === null && acquirePlace(thread, stream, server)) useServer(thread, stream);
+  else waitForPlace(thread, stream, backend, server);
+  return true;
+}
+
 /** The stream holds a place on `stream.server`: from the queue, or at once. */
 export function useServer(thread: ProxyThread, stream: Stream): void {
   const server = stream.server;
@@ -76,6 +91,7 @@ export function useServer(thread: ProxyThread, stream: Stream): void {
   log.markQueue = thread.clock.nowMs - stream.startedMs;
   log.srvConn = thread.load.current(server.loadRow) - 1; // the others; logged when the connection fails
   thread.counters.cells[server.counterAt + counters.SESSIONS]! += 1;
+  countChosen(thread, server);
   const front = stream.front!;
   if (stream.http) {
     const idle = takeIdle(server, front, server.backend.proxy.httpReuse, stream.notFirst);
@@ -97,8 +113,7 @@ function waitForPlace(thread: ProxyThread, stream: Stream, backend: Backend, ser
   // As HAProxy: the stream itself counts.
   if (server === null) stream.log.backendQueue = queueLength(thread, backend.loadRow);
   else stream.log.srvQueue = queueLength(thread, server.loadRow);
-  const timeouts = backend.proxy.timeouts;
-  thread.setDeadline(stream.front!, thread.after(timeouts.queue || timeouts.connect));
+  thread.setDeadline(stream.front!, thread.after(stream.queueTimeoutMs));
 }
 
 // A place given back after our look and before joinQueue said that we wait woke nobody: look once more. Streams
@@ -112,18 +127,18 @@ function takeLatePlace(thread: ProxyThread, stream: Stream, backend: Backend, se
   return true;
 }
 
-function sourceHash(thread: ProxyThread, front: Connection): number {
-  if (front.sourceFamily !== AF_INET && front.sourceFamily !== AF_INET6) return -1;
+function sourceHash(thread: ProxyThread, stream: Stream): number {
+  const ends = endsOf(stream);
+  if (ends.sourceFamily !== AF_INET && ends.sourceFamily !== AF_INET6) return -1;
   const at = thread.editOffset;
-  const length = front.sourceFamily === AF_INET ? 4 : 16;
-  writeWords(thread.bytes, at, front, length >> 2);
-  return hashSource(thread.bytes, at, at + length, front.stream!.backend!.proxy.hashType.avalanche);
+  const length = ends.sourceFamily === AF_INET ? 4 : 16;
+  writeWords(thread.bytes, at, ends, length >> 2);
+  return hashSource(thread.bytes, at, at + length, stream.backend!.proxy.hashType.avalanche);
 }
 
-function writeWords(bytes: Uint8Array, at: number, front: Connection, wordCount: number): void {
+function writeWords(bytes: Uint8Array, at: number, ends: Ends, wordCount: number): void {
   for (let index = 0; index < wordCount; index++) {
-    const word =
-      index === 0 ? front.source0 : index === 1 ? front.source1 : index === 2 ? front.source2 : front.source3;
+    const word = index === 0 ? ends.source0 : index === 1 ? ends.source1 : index === 2 ? ends.source2 : ends.source3;
     bytes[at + index * 4] = word >>> 24;
     bytes[at + index * 4 + 1] = (word >>> 16) & 255;
     bytes[at + index * 4 + 2] = (word >>> 8) & 255;
@@ -145,6 +160,8 @@ function connect(thread: ProxyThread, stream: Stream, server: ServerLink): void 
   if (inet && proxy.srvtcpka) setKeepalive(fd);
   if (inet && server.model.tcpUserTimeoutMs > 0) setUserTimeout(fd, server.model.tcpUserTimeoutMs);
   if (proxy.nolingerBack) setNoLinger(fd);
+  if (stream.rule.backMark >= 0) setSocketMark(fd, stream.rule.backMark);
+  if (stream.rule.backTos >= 0) setSocketTos(fd, server.family, stream.rule.backTos);
   const back = thread.openConnection(fd, SIDE_BACK);
   back.server = server;
   attachBack(stream, back);
@@ -160,7 +177,7 @@ function connect(thread: ProxyThread, stream: Stream, server: ServerLink): void 
   thread.counters.cells[server.counterAt + counters.CONNECTS]! += 1;
   back.connecting = true;
   back.inflightCount++;
-  thread.setDeadline(back, thread.after(proxy.timeouts.connect));
+  thread.setDeadline(back, thread.after(stream.connectTimeoutMs));
   thread.setDeadline(stream.front!, 0);
   const ticketLow = (back.slot << OP_BITS) | OP_CONNECT;
   thread.engine.connect(fd, sockaddrOffset, server.sockaddrLength, ticketLow, back.generation);
@@ -192,7 +209,7 @@ function mappedSockaddr(thread: ProxyThread, stream: Stream, back: Connection, s
   const at = thread.buffers.dataOffset(bufferId);
   const bytes = thread.bytes;
   for (let index = 0; index < server.sockaddrLength; index++) bytes[at + index] = bytes[server.sockaddrOffset + index]!;
-  const port = (stream.front!.targetPort + server.model.portOffset) & 0xffff;
+  const port = (endsOf(stream).targetPort + server.model.portOffset) & 0xffff;
   bytes[at + 2] = port >> 8;
   bytes[at + 3] = port & 255;
   return at;
@@ -214,7 +231,7 @@ export function connectDone(thread: ProxyThread, stream: Stream): void {
     back.headBuffer = NO_BUFFER;
   }
   stream.log.markConnect = thread.clock.nowMs - stream.startedMs;
-  if (server.model.sendProxy !== 'none' && !writeProxyHeader(thread, stream.front!, back, server)) {
+  if (server.model.sendProxy !== 'none' && !writeProxyHeader(thread, endsOf(stream), back, server)) {
     failStream(thread, stream, 503, 'R', 'C');
     return;
   }
@@ -224,7 +241,6 @@ export function connectDone(thread: ProxyThread, stream: Stream): void {
 function sendRequest(thread: ProxyThread, stream: Stream): void {
   const back = stream.back!;
   const front = stream.front!;
-  const timeouts = stream.backend!.proxy.timeouts;
   back.requestCount++;
   stream.spliceDown = thread.model.global.splice;
   stream.spliceUp = thread.model.global.splice;
@@ -237,6 +253,8 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
     thread.send(back, bufferId, stream.requestOffset, stream.requestLength);
   }
   if (!stream.http) {
+    const rules = stream.backend!.rules;
+    if (rules !== null && rules.tcpResponseContent !== null) beginInspection(stream);
     if (stream.frontend!.proxy.logasap) {
       fillLoads(thread, stream);
       stream.frontend!.logger.connected(stream.log);
@@ -245,10 +263,10 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
     thread.fronts.push(front);
     return;
   }
-  thread.setDeadline(back, thread.after(timeouts.server));
+  thread.setDeadline(back, thread.after(stream.serverTimeoutMs));
   if (stream.request.done) thread.setDeadline(front, 0);
   else {
-    thread.setDeadline(front, thread.after(stream.frontend!.proxy.timeouts.client));
+    thread.setDeadline(front, thread.after(stream.clientTimeoutMs));
     thread.fronts.push(front);
   }
 }
@@ -271,11 +289,11 @@ export function connectFailed(thread: ProxyThread, stream: Stream, cause: 'S' | 
     return;
   }
   stream.retriesLeft--;
-  const attempt = proxy.retries - stream.retriesLeft;
+  const attempt = stream.retriesMax - stream.retriesLeft;
   stream.log.retries = attempt;
   const balanced = !backend.balancer!.needsSourceHash;
   const several = balanced && usableCount(thread, backend) > 1;
-  if (redispatches(proxy.redispatch, proxy.retries, attempt) || several) {
+  if (redispatches(proxy.redispatch, stream.retriesMax, attempt) || several) {
     stream.avoidPosition = server.position;
     assignServer(thread, stream);
     return;
@@ -288,7 +306,7 @@ export function connectFailed(thread: ProxyThread, stream: Stream, cause: 'S' | 
     return;
   }
   // The same server would most likely refuse again at once: wait a moment first.
-  const pauseMs = Math.min(RETRY_PAUSE_MS_MAX, proxy.timeouts.connect || RETRY_PAUSE_MS_MAX);
+  const pauseMs = Math.min(RETRY_PAUSE_MS_MAX, stream.connectTimeoutMs || RETRY_PAUSE_MS_MAX);
   stream.phase = PHASE_CONNECT;
   stream.retryServer = server;
   thread.setDeadline(stream.front!, thread.clock.nowMs + pauseMs);

@@ -1,5 +1,7 @@
 // When a direction of a stream goes over to splicing, and what follows from each pump of its pipe.
 
+import { REQ_SPLICED_BYTES, RES_SPLICED_BYTES } from '../shared/counters.ts';
+import { countSpliced } from './account.ts';
 import { BODY_LENGTH } from './body-state.ts';
 import {
   BULK_NONE,
@@ -84,6 +86,7 @@ function stepDown(thread: ProxyThread, stream: Stream): void {
   const bulk = stream.bulkDown;
   const result = pump(thread, bulk, stream.response, back, front);
   stream.log.bytesRead += bulk.movedBytes;
+  countSpliced(thread, stream, RES_SPLICED_BYTES, bulk.movedBytes);
   account(thread, stream, bulk);
   switch (result) {
     case PUMP_DONE:
@@ -123,6 +126,7 @@ function stepUp(thread: ProxyThread, stream: Stream): void {
   const bulk = stream.bulkUp;
   const result = pump(thread, bulk, stream.request, front, back);
   stream.log.bytesUploaded += bulk.movedBytes;
+  countSpliced(thread, stream, REQ_SPLICED_BYTES, bulk.movedBytes);
   account(thread, stream, bulk);
   switch (result) {
     case PUMP_DONE:
@@ -173,6 +177,6 @@ function account(thread: ProxyThread, stream: Stream, bulk: Bulk): void {
     refreshDeadlines(thread, stream);
     return;
   }
-  thread.setDeadline(stream.front!, thread.after(stream.frontend!.proxy.timeouts.client));
-  thread.setDeadline(stream.back!, thread.after(stream.backend!.proxy.timeouts.server));
+  thread.setDeadline(stream.front!, thread.after(stream.clientTimeoutMs));
+  thread.setDeadline(stream.back!, thread.after(stream.serverTimeoutMs));
 }

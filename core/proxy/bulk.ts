@@ -48,6 +48,10 @@ export class Pipes {
   private readonly idleRead: number[] = [];
   private readonly idleWrite: number[] = [];
 
+  get idleCount(): number {
+    return this.idleRead.length;
+  }
+
   /** False: no fd was to be had. */
   open(thread: ProxyThread, bulk: Bulk): boolean {
     const idle = this.idleRead.pop();

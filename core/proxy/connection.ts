@@ -8,6 +8,7 @@
 // `inflightCount` is 0: closing sooner would hand a reused fd another connection's bytes.
 
 import type { Head } from '../http/message.ts';
+import type { VariableTable } from '../sample/variables.ts';
 import type { Frontend, ServerLink } from './runtime.ts';
 import { NO_SEGMENT } from './segments.ts';
 import type { Stream } from './stream.ts';
@@ -96,6 +97,7 @@ export class Connection {
   listener: { current: number } | null = null; // counts the connections of its `maxconn`
   requestCount = 0; // back: requests sent on it
   proxyTlvs: Uint8Array | null = null; // TLVs of the PROXY header it came with
+  variables: VariableTable | null = null; // of the session; null until rules run
   privateFirst: Connection | null = null; // http-reuse never: this client's own server connections
 
   // Peer and own address as bytes; family 0 until known.

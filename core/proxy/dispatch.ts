@@ -34,8 +34,17 @@ import { purgeIdle } from './pool.ts';
 import { proxyHeaderBytes, proxyHeaderMissing } from './proxy-header.ts';
 import { serveQueues } from './queue.ts';
 import { phaseLetter, replyStatus } from './reply.ts';
-import { clientGone, headBytes, headEnd, headExpired, requestBytes, requestEnd, requestHeld } from './request.ts';
-import { bodyBytes, cutResponse, responseBytes, responseEnd } from './response.ts';
+import {
+  clientGone,
+  headBytes,
+  headEnd,
+  headExpired,
+  requestBytes,
+  requestEnd,
+  requestHeld,
+  resumeRequest,
+} from './request.ts';
+import { bodyBytes, cutResponse, responseBytes, responseEnd, responseWaits, resumeResponse } from './response.ts';
 import { NO_SEGMENT } from './segments.ts';
 import {
   PHASE_BODY,
@@ -43,6 +52,8 @@ import {
   PHASE_QUEUE,
   PHASE_REPLY,
   PHASE_RESPONSE,
+  PHASE_RESPONSE_RULES,
+  PHASE_RULES,
   PHASE_TUNNEL,
   type Stream,
 } from './stream.ts';
@@ -189,6 +200,7 @@ function backBytes(thread: ProxyThread, back: Connection, bufferId: number, offs
   }
   if (stream.phase === PHASE_RESPONSE) responseBytes(thread, stream, bufferId, offset, length);
   else if (stream.phase === PHASE_BODY && !stream.response.done) bodyBytes(thread, stream, bufferId, offset, length);
+  else if (stream.phase === PHASE_RESPONSE_RULES) responseWaits(thread, stream, bufferId, offset, length);
   else if (stream.phase === PHASE_TUNNEL) tunnelFromBack(thread, stream, bufferId, offset, length);
   else {
     thread.buffers.release(bufferId);
@@ -206,7 +218,7 @@ function frontEnd(thread: ProxyThread, front: Connection): void {
     return;
   }
   if (stream.phase === PHASE_TUNNEL) frontEnded(thread, stream);
-  else if (stream.http) requestEnd(thread, stream);
+  else if (stream.http || stream.phase === PHASE_RULES) requestEnd(thread, stream);
   else if (stream.backend?.proxy.abortonclose) clientGone(thread, stream);
 }
 
@@ -272,7 +284,7 @@ function frontSent(thread: ProxyThread, stream: Stream): void {
   if (finishIfDone(thread, stream)) return;
   if (stream.phase === PHASE_BODY && stream.request.done) {
     // Nothing more is expected of the client but to read what is still to come.
-    thread.setDeadline(front, front.outFirst === NO_SEGMENT ? 0 : thread.after(stream.frontend!.proxy.timeouts.client));
+    thread.setDeadline(front, front.outFirst === NO_SEGMENT ? 0 : thread.after(stream.clientTimeoutMs));
   }
 }
 
@@ -365,6 +377,9 @@ function frontExpired(thread: ProxyThread, front: Connection): void {
     case PHASE_TUNNEL:
       tunnelExpired(thread, stream, true);
       return;
+    case PHASE_RULES:
+      resumeRequest(thread, stream);
+      return;
     case PHASE_REPLY:
       setTermination(stream, 'c', 'L');
       abortStream(thread, stream);
@@ -400,6 +415,9 @@ function backExpired(thread: ProxyThread, back: Connection): void {
       // With equal timeouts a stalled request body runs both out in one moment: it was the client that stopped.
       if (isDue(thread, stream.front!)) clientSlow(thread, stream);
       else replyStatus(thread, stream, 504, 's', 'H');
+      return;
+    case PHASE_RESPONSE_RULES:
+      resumeResponse(thread, stream);
       return;
     case PHASE_TUNNEL:
       tunnelExpired(thread, stream, isDue(thread, stream.front!));

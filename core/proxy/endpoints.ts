@@ -9,7 +9,63 @@ import {
   type LogRecord,
 } from '../sample/log-record.ts';
 import type { Connection } from './connection.ts';
+import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
+
+/** Both ends of a client's connection, as headers, logs and balancing see them. */
+export interface Ends {
+  sourceFamily: number;
+  sourcePort: number;
+  source0: number;
+  source1: number;
+  source2: number;
+  source3: number;
+  targetFamily: number;
+  targetPort: number;
+  target0: number;
+  target1: number;
+  target2: number;
+  target3: number;
+}
+
+const changedEnds: Ends = {
+  sourceFamily: 0,
+  sourcePort: 0,
+  source0: 0,
+  source1: 0,
+  source2: 0,
+  source3: 0,
+  targetFamily: 0,
+  targetPort: 0,
+  target0: 0,
+  target1: 0,
+  target2: 0,
+  target3: 0,
+};
+
+/**
+ * The addresses that count for this stream: the connection's own, or what `set-src` and `set-dst` made of them. One
+ * object serves all streams that have changed ones: it lasts until the next call.
+ */
+export function endsOf(stream: Stream): Ends {
+  const front = stream.front!;
+  const { sourceSet, targetSet } = stream;
+  if (sourceSet === null && targetSet === null) return front;
+  const ends = changedEnds;
+  ends.sourceFamily = sourceSet === null ? front.sourceFamily : sourceSet.family;
+  ends.sourcePort = sourceSet === null ? front.sourcePort : sourceSet.port;
+  ends.source0 = sourceSet === null ? front.source0 : sourceSet.word0;
+  ends.source1 = sourceSet === null ? front.source1 : sourceSet.word1;
+  ends.source2 = sourceSet === null ? front.source2 : sourceSet.word2;
+  ends.source3 = sourceSet === null ? front.source3 : sourceSet.word3;
+  ends.targetFamily = targetSet === null ? front.targetFamily : targetSet.family;
+  ends.targetPort = targetSet === null ? front.targetPort : targetSet.port;
+  ends.target0 = targetSet === null ? front.target0 : targetSet.word0;
+  ends.target1 = targetSet === null ? front.target1 : targetSet.word1;
+  ends.target2 = targetSet === null ? front.target2 : targetSet.word2;
+  ends.target3 = targetSet === null ? front.target3 : targetSet.word3;
+  return ends;
+}
 
 /** getpeername(2) into the connection; an already closed socket leaves the family 0. */
 export function readSource(front: Connection): void {
@@ -33,15 +89,15 @@ export function readTarget(front: Connection): void {
   front.target3 = lastName.word3;
 }
 
-/** Copies both addresses into a log record. */
-export function fillAddresses(_thread: ProxyThread, front: Connection, log: LogRecord): void {
-  log.clientFamily = logFamily(front.sourceFamily);
-  log.clientPort = front.sourceFamily === AF_UNIX ? front.frontend!.proxy.binds[front.bindIndex]!.id : front.sourcePort;
-  putWords(log.clientAddress, front.source0, front.source1, front.source2, front.source3);
+/** Copies both addresses into a log record; `ends` the connection itself, or what rules made of it. */
+export function fillAddresses(_thread: ProxyThread, front: Connection, log: LogRecord, ends: Ends = front): void {
+  log.clientFamily = logFamily(ends.sourceFamily);
+  log.clientPort = ends.sourceFamily === AF_UNIX ? front.frontend!.proxy.binds[front.bindIndex]!.id : ends.sourcePort;
+  putWords(log.clientAddress, ends.source0, ends.source1, ends.source2, ends.source3);
   if (!front.frontend!.logger.needsDestination) return;
-  log.destinationFamily = logFamily(front.targetFamily);
-  log.destinationPort = front.targetPort;
-  putWords(log.destinationAddress, front.target0, front.target1, front.target2, front.target3);
+  log.destinationFamily = logFamily(ends.targetFamily);
+  log.destinationPort = ends.targetPort;
+  putWords(log.destinationAddress, ends.target0, ends.target1, ends.target2, ends.target3);
 }
 
 function logFamily(family: number): number {

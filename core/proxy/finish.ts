@@ -4,8 +4,11 @@ import { assert } from '../base/assert.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import { letterCode, type TerminationCause, type TerminationPhase } from '../observe/names.ts';
 import * as counters from '../shared/counters.ts';
+import { accountServer } from './account.ts';
 import { endBulk } from './bulk.ts';
 import { CONNECTION_OPEN, type Connection, FRONT_HEAD, FRONT_LINGER } from './connection.ts';
+import { endsOf, fillAddresses } from './endpoints.ts';
+import { releaseRules } from './language.ts';
 import { closePrivate, putIdle, stopUsing } from './pool.ts';
 import { leaveQueue, releasePlace } from './queue.ts';
 import { NO_SEGMENT } from './segments.ts';
@@ -89,7 +92,9 @@ function endStream(thread: ProxyThread, stream: Stream): void {
   endBulk(thread, stream.bulkDown);
   endBulk(thread, stream.bulkUp);
   accountStream(thread, stream);
+  if (stream.sourceSet !== null || stream.targetSet !== null) fillAddresses(thread, front, stream.log, endsOf(stream));
   frontend.logger.finished(stream.log);
+  if (stream.rule.used) releaseRules(thread, stream);
   if (stream.backend !== null) thread.load.release(stream.backend.loadRow);
   stream.phase = PHASE_IDLE;
   front.stream = null;
@@ -157,4 +162,5 @@ function accountStream(thread: ProxyThread, stream: Stream): void {
   if (stream.http) thread.counters.countResponse(backend.counterRow, log.status);
   cells[backend.counterAt + counters.REQ_IN_BYTES]! += log.bytesUploaded;
   cells[backend.counterAt + counters.RES_OUT_BYTES]! += log.bytesRead;
+  accountServer(thread, backend, log, stream.http);
 }

@@ -7,7 +7,7 @@ import { HEADER_HOST } from '../http/message.ts';
 import { AF_INET, AF_INET6 } from '../io/net.ts';
 import type { Forwarded } from '../model/proxy.ts';
 import { writeAddress, writeDecimal } from './address-text.ts';
-import type { Connection } from './connection.ts';
+import type { Ends } from './endpoints.ts';
 import type { ProxyThread } from './thread.ts';
 
 const QUOTE = 34;
@@ -37,24 +37,18 @@ function ascii(text: string): Uint8Array {
 }
 
 /** Writes the header's value at `at` (edit space); returns the offset after it, `at` when nothing is asked for. */
-export function writeForwarded(
-  thread: ProxyThread,
-  option: Forwarded,
-  front: Connection,
-  head: Head,
-  at: number,
-): number {
+export function writeForwarded(thread: ProxyThread, option: Forwarded, ends: Ends, head: Head, at: number): number {
   const bytes = thread.bytes;
   let out = at;
   if (option.proto) out = put(bytes, out, PROTO);
   if (option.host) out = writeHost(bytes, separate(bytes, at, out), head);
   if (option.by || option.byPort) {
     out = put(bytes, separate(bytes, at, out), BY);
-    out = writeNode(bytes, out, front.targetFamily, front, false, option.byPort);
+    out = writeNode(bytes, out, ends.targetFamily, ends, false, option.byPort);
   }
   if (option.for || option.forPort) {
     out = put(bytes, separate(bytes, at, out), FOR);
-    out = writeNode(bytes, out, front.sourceFamily, front, true, option.forPort);
+    out = writeNode(bytes, out, ends.sourceFamily, ends, true, option.forPort);
   }
   return out;
 }
@@ -93,7 +87,7 @@ function writeNode(
   bytes: Uint8Array,
   at: number,
   family: number,
-  front: Connection,
+  ends: Ends,
   source: boolean,
   withPort: boolean,
 ): number {
@@ -102,12 +96,12 @@ function writeNode(
   if (quoted) bytes[out++] = QUOTE;
   if (family === AF_INET6) bytes[out++] = OPEN;
   if (family !== AF_INET && family !== AF_INET6) out = put(bytes, out, UNKNOWN);
-  else if (source) out = writeAddress(bytes, out, family, front.source0, front.source1, front.source2, front.source3);
-  else out = writeAddress(bytes, out, family, front.target0, front.target1, front.target2, front.target3);
+  else if (source) out = writeAddress(bytes, out, family, ends.source0, ends.source1, ends.source2, ends.source3);
+  else out = writeAddress(bytes, out, family, ends.target0, ends.target1, ends.target2, ends.target3);
   if (family === AF_INET6) bytes[out++] = CLOSE;
   if (withPort && (family === AF_INET || family === AF_INET6)) {
     bytes[out++] = COLON;
-    out = writeDecimal(bytes, out, source ? front.sourcePort : front.targetPort);
+    out = writeDecimal(bytes, out, source ? ends.sourcePort : ends.targetPort);
   }
   if (quoted) bytes[out++] = QUOTE;
   return out;

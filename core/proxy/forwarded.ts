@@ -10,25 +10,19 @@ import type { Head } from '../http/message.ts';
 import { HEADER_FORWARDED, HEADER_X_FORWARDED_FOR, HEADER_X_ORIGINAL_TO } from '../http/message.ts';
 import { AF_INET, AF_INET6 } from '../io/net.ts';
 import { writeAddress } from './address-text.ts';
-import type { Connection } from './connection.ts';
+import type { Ends } from './endpoints.ts';
 import { writeForwarded } from './forwarded-7239.ts';
 import { forwardedIsValid } from './forwarded-valid.ts';
 import type { Backend, ForwardHeader, Frontend } from './runtime.ts';
 import type { ProxyThread } from './thread.ts';
 
 /** Adds what the two sides' options ask for. Lines that no longer fit in the head's columns are left out. */
-export function addForwarded(
-  thread: ProxyThread,
-  front: Connection,
-  frontend: Frontend,
-  backend: Backend,
-  head: Head,
-): void {
+export function addForwarded(thread: ProxyThread, ends: Ends, frontend: Frontend, backend: Backend, head: Head): void {
   let at = thread.editOffset;
   if (backend.forwarded !== null) {
     const line = lineToContinue(thread, head);
     const from = line < 0 ? at : copyValue(thread, head, line, at);
-    const end = writeForwarded(thread, backend.forwarded, front, head, from);
+    const end = writeForwarded(thread, backend.forwarded, ends, head, from);
     if (end > from && line >= 0) {
       head.valueOffset[line] = at;
       head.valueLength[line] = end - at;
@@ -40,13 +34,13 @@ export function addForwarded(
   }
   const forBack = backend.forwardFor;
   const forFront = frontend.forwardFor;
-  if ((forBack !== null || forFront !== null) && knowsSource(front)) {
-    at = addAddress(thread, head, forFront, forBack, HEADER_X_FORWARDED_FOR, front, true, at);
+  if ((forBack !== null || forFront !== null) && knowsSource(ends)) {
+    at = addAddress(thread, head, forFront, forBack, HEADER_X_FORWARDED_FOR, ends, true, at);
   }
   const toBack = backend.originalTo;
   const toFront = frontend.originalTo;
-  if ((toBack !== null || toFront !== null) && knowsTarget(front)) {
-    addAddress(thread, head, toFront, toBack, HEADER_X_ORIGINAL_TO, front, false, at);
+  if ((toBack !== null || toFront !== null) && knowsTarget(ends)) {
+    addAddress(thread, head, toFront, toBack, HEADER_X_ORIGINAL_TO, ends, false, at);
   }
 }
 
@@ -74,12 +68,12 @@ function copyValue(thread: ProxyThread, head: Head, index: number, at: number): 
   return at + length + 1;
 }
 
-function knowsSource(front: Connection): boolean {
-  return front.sourceFamily === AF_INET || front.sourceFamily === AF_INET6;
+function knowsSource(ends: Ends): boolean {
+  return ends.sourceFamily === AF_INET || ends.sourceFamily === AF_INET6;
 }
 
-function knowsTarget(front: Connection): boolean {
-  return front.targetFamily === AF_INET || front.targetFamily === AF_INET6;
+function knowsTarget(ends: Ends): boolean {
+  return ends.targetFamily === AF_INET || ends.targetFamily === AF_INET6;
 }
 
 function addAddress(
@@ -88,19 +82,19 @@ function addAddress(
   ofFront: ForwardHeader | null,
   ofBack: ForwardHeader | null,
   id: number,
-  front: Connection,
+  ends: Ends,
   source: boolean,
   at: number,
 ): number {
   // `except` of either side keeps the line away for the addresses it names.
-  if (excepted(ofFront, front, source) || excepted(ofBack, front, source)) return at;
+  if (excepted(ofFront, ends, source) || excepted(ofBack, ends, source)) return at;
   const option = (ofBack ?? ofFront)!;
   const ifNone = (ofFront === null || ofFront.ifNone) && (ofBack === null || ofBack.ifNone);
   if (ifNone && present(thread, head, option)) return at;
-  const family = source ? front.sourceFamily : front.targetFamily;
+  const family = source ? ends.sourceFamily : ends.targetFamily;
   const end = source
-    ? writeAddress(thread.bytes, at, family, front.source0, front.source1, front.source2, front.source3)
-    : writeAddress(thread.bytes, at, family, front.target0, front.target1, front.target2, front.target3);
+    ? writeAddress(thread.bytes, at, family, ends.source0, ends.source1, ends.source2, ends.source3)
+    : writeAddress(thread.bytes, at, family, ends.target0, ends.target1, ends.target2, ends.target3);
   head.addHeader(id, option.name.offset, option.name.length, at, end - at);
   return end;
 }
@@ -118,21 +112,21 @@ function present(thread: ProxyThread, head: Head, option: ForwardHeader): boolea
   return false;
 }
 
-function excepted(option: ForwardHeader | null, front: Connection, source: boolean): boolean {
+function excepted(option: ForwardHeader | null, ends: Ends, source: boolean): boolean {
   if (option === null || option.exceptFamily === 0) return false;
-  const family = source ? front.sourceFamily : front.targetFamily;
+  const family = source ? ends.sourceFamily : ends.targetFamily;
   if (family !== option.exceptFamily) return false;
   const { exceptMask, exceptWords } = option;
   for (let index = 0; index < exceptMask.length; index++) {
-    const word = wordOf(front, source, index);
+    const word = wordOf(ends, source, index);
     if ((word & exceptMask[index]!) !== exceptWords[index]) return false;
   }
   return true;
 }
 
-function wordOf(front: Connection, source: boolean, index: number): number {
-  if (index === 0) return source ? front.source0 : front.target0;
-  if (index === 1) return source ? front.source1 : front.target1;
-  if (index === 2) return source ? front.source2 : front.target2;
-  return source ? front.source3 : front.target3;
+function wordOf(ends: Ends, source: boolean, index: number): number {
+  if (index === 0) return source ? ends.source0 : ends.target0;
+  if (index === 1) return source ? ends.source1 : ends.target1;
+  if (index === 2) return source ? ends.source2 : ends.target2;
+  return source ? ends.source3 : ends.target3;
 }

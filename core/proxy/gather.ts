@@ -54,6 +54,21 @@ export function holdRest(thread: ProxyThread, connection: Connection, from: numb
   return true;
 }
 
+/** The gathered slot is not forwarded: what stands in it from `offset` on is held, first in line; else it goes home. */
+export function holdGathered(thread: ProxyThread, connection: Connection, offset: number): void {
+  const end = connection.headEnd;
+  const bufferId = takeGathered(connection);
+  if (offset === end) {
+    thread.buffers.release(bufferId);
+    return;
+  }
+  const segment = thread.segments.make(bufferId, offset, end - offset);
+  thread.segments.link(segment, connection.inFirst);
+  connection.inFirst = segment;
+  if (connection.inLast === NO_SEGMENT) connection.inLast = segment;
+  connection.inBytes += end - offset;
+}
+
 /** The oldest held bytes become what the connection gathers: an unfinished block waits there for the rest of it. */
 export function gatherHeld(thread: ProxyThread, connection: Connection): void {
   const segment = thread.takeHeld(connection);

@@ -5,21 +5,25 @@ import { encodeAddress } from '../io/net.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Logging } from '../observe/logger.ts';
 import type { Rotations } from '../shared/rotations.ts';
+import { linkRules } from './language.ts';
 import { Backend, Frontend, ServerLink } from './runtime.ts';
 import type { ProxyThread } from './thread.ts';
 
-/** Fills thread.frontends and thread.backends. `seed` feeds `balance random`; each thread its own. */
+/** Fills thread.frontends and thread.backends; thread.language is there already. `seed` feeds `balance random`; each thread its own. */
 export function linkModel(thread: ProxyThread, logging: Logging, rotations: Rotations, seed: number): void {
   const { model } = thread;
+  const { linker } = thread.language;
   for (const proxy of model.proxies) {
     thread.backends.push(
       proxy.kind !== 'frontend' && !proxy.disabled ? linkBackend(thread, proxy, rotations, seed) : null,
     );
     thread.frontends.push(proxy.kind !== 'backend' && !proxy.disabled ? linkFrontend(thread, proxy, logging) : null);
   }
+  for (const backend of thread.backends) if (backend !== null) backend.rules = linkRules(backend.proxy, linker);
   for (const frontend of thread.frontends) {
     if (frontend === null) continue;
     frontend.defaultBackend = backendOf(thread, frontend.proxy);
+    frontend.rules = linkRules(frontend.proxy, linker);
     const backend = frontend.defaultBackend;
     const isUnix = frontend.proxy.binds.some(
       (bind) => bind.address.family === 'unix' || bind.address.family === 'abns',
@@ -41,12 +45,18 @@ export function linkModel(thread: ProxyThread, logging: Logging, rotations: Rota
       forwards !== null ||
       sendsProxy ||
       (backend?.servers.some((server) => server.portFromClient) ?? false);
+    frontend.isPlain = frontend.rules === null && (backend === null || backend.rules === null);
+    if (!frontend.isPlain) {
+      // Any backend may be chosen and any address asked for.
+      frontend.needsSource = true;
+      frontend.needsTarget = true;
+    }
   }
 }
 
-// The first use_backend counts, since none has a condition; else default_backend; a listen section is its own.
+// `default_backend`; a listen section is its own.
 function backendOf(thread: ProxyThread, proxy: Proxy): Backend | null {
-  const name = proxy.switching[0]?.backend ?? proxy.defaultBackend;
+  const name = proxy.defaultBackend;
   if (name === '') return proxy.kind === 'listen' ? thread.backends[proxy.index]! : null;
   const target = thread.model.proxies.find((other) => other.name === name && other.kind !== 'frontend');
   return target === undefined ? null : (thread.backends[target.index] ?? null);

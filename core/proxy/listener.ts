@@ -6,6 +6,7 @@
 // in the kernel's backlog, as with HAProxy.
 
 import { assert } from '../base/assert.ts';
+import { NO_BUFFER } from '../io/engine.ts';
 import { closeNow, setKeepalive, setNodelay, setNoLinger } from '../io/net.ts';
 import type { Listener } from '../model/worker-data.ts';
 import * as counters from '../shared/counters.ts';
@@ -21,9 +22,14 @@ import {
   OP_MASK,
   SIDE_FRONT,
 } from './connection.ts';
+import { admits } from './connection-rules.ts';
 import { fillAddresses, readSource, readTarget } from './endpoints.ts';
+import { holdGathered, takeGathered } from './gather.ts';
+import { releaseRules } from './language.ts';
 import { closeSilently } from './reply.ts';
+import { enterBackend, REQUEST_GO, runRequestRules } from './request-rules.ts';
 import type { Frontend } from './runtime.ts';
+import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
 const ECANCELED = 125;
@@ -40,6 +46,7 @@ export class ListenerState {
   readonly maxconn: number;
   armed = false;
   paused = true; // by the supervisor, or not started
+  closed = false; // its frontend was shut down: the fd may be somebody else's by now
   current = 0; // connections of this thread through it
   retryAtMs = 0;
   readonly waiting: number[] = []; // accepted fds that found no place yet
@@ -75,8 +82,20 @@ export class Listeners {
   /** Starts, or resumes, accepting everywhere. */
   start(): void {
     for (const listener of this.all) {
+      if (listener.closed) continue;
       listener.paused = false;
       this.arm(listener);
+    }
+  }
+
+  /** The same for one proxy's listeners; not accepting `forGood` cannot be undone. */
+  setAccepting(proxyIndex: number, accepts: boolean, forGood: boolean): void {
+    for (const listener of this.all) {
+      if (listener.frontend.proxy.index !== proxyIndex || listener.closed) continue;
+      listener.paused = !accepts;
+      listener.closed = forGood;
+      if (accepts) this.arm(listener);
+      else this.disarm(listener);
     }
   }
 
@@ -191,11 +210,16 @@ export class Listeners {
     front.sinceWallMs = thread.wallClock.nowMs;
     const cells = thread.counters.cells;
     cells[frontend.counterAt + counters.CONNECTIONS]! += 1;
-    cells[frontend.counterAt + counters.SESSIONS]! += 1;
-    thread.counters.countRate(frontend.counterRow, counters.SESSION_RATE, thread.clock.nowMs);
     if (frontend.needsSource) readSource(front);
     if (frontend.needsTarget) readTarget(front);
-    if (listener.acceptProxy) {
+    const connectionRules = frontend.rules === null ? null : frontend.rules.tcpRequestConnection;
+    if (connectionRules !== null && !admits(thread, front, connectionRules, counters.DENIED_CONNECTIONS)) return;
+    cells[frontend.counterAt + counters.SESSIONS]! += 1;
+    thread.counters.countRate(frontend.counterRow, counters.SESSION_RATE, thread.clock.nowMs);
+    if (thread.connectionRateLimit !== 0 || thread.sessionRateLimit !== 0) {
+      thread.counters.countRate(thread.counters.process(), counters.SESSION_RATE, thread.clock.nowMs);
+    }
+    if (listener.acceptProxy || front.phase === FRONT_PROXY_HEADER) {
       front.phase = FRONT_PROXY_HEADER;
       const { clientHandshake, client } = frontend.proxy.timeouts;
       thread.setDeadline(front, thread.after(clientHandshake || client));
@@ -206,6 +230,11 @@ export class Listeners {
 
 /** `rate-limit sessions` (manual §4.2): sessions of the last second, over all threads, have reached the limit. */
 function isOverRate(thread: ProxyThread, frontend: Frontend): boolean {
+  if (thread.connectionRateLimit !== 0 || thread.sessionRateLimit !== 0) {
+    const rate = thread.counters.totalRate(thread.counters.process(), counters.SESSION_RATE, thread.clock.nowMs);
+    if (thread.connectionRateLimit !== 0 && rate >= thread.connectionRateLimit) return true;
+    if (thread.sessionRateLimit !== 0 && rate >= thread.sessionRateLimit) return true;
+  }
   const limit = frontend.proxy.rateLimitSessions;
   if (limit === 0) return false;
   return thread.counters.totalRate(frontend.counterRow, counters.SESSION_RATE, thread.clock.nowMs) >= limit;
@@ -215,6 +244,8 @@ function isOverRate(thread: ProxyThread, frontend: Frontend): boolean {
 export function beginSession(thread: ProxyThread, front: Connection): void {
   const frontend = front.frontend!;
   const timeouts = frontend.proxy.timeouts;
+  const sessionRules = frontend.rules === null ? null : frontend.rules.tcpRequestSession;
+  if (sessionRules !== null && !admits(thread, front, sessionRules, counters.DENIED_SESSIONS)) return;
   if (frontend.proxy.mode === 'http') {
     front.phase = FRONT_HEAD;
     thread.setDeadline(front, thread.after(timeouts.httpRequest || timeouts.client));
@@ -240,16 +271,53 @@ export function beginSession(thread: ProxyThread, front: Connection): void {
     fillAddresses(thread, front, log);
     frontend.logger.accepted(log);
   }
-  const backend = frontend.defaultBackend;
-  stream.backend = backend;
-  if (backend === null) {
+  if (frontend.isPlain) {
+    enterBackend(thread, stream, frontend.defaultBackend);
+    toServer(thread, stream);
+  } else resumeTcpRules(thread, stream);
+}
+
+/** A stream of mode tcp goes on in its rules: it began, or something it waited for came. */
+export function resumeTcpRules(thread: ProxyThread, stream: Stream): void {
+  if (runRequestRules(thread, stream, null) !== REQUEST_GO) return;
+  const front = stream.front!;
+  if (stream.rule.switchToHttp) {
+    becomeHttp(thread, stream, front);
+    return;
+  }
+  if (front.headBuffer !== NO_BUFFER) {
+    // What the rules looked at is the first thing the server gets.
+    stream.requestOffset = front.headStart;
+    stream.requestLength = front.headEnd - front.headStart;
+    stream.requestBuffer = takeGathered(front);
+    stream.log.bytesUploaded += stream.requestLength;
+  }
+  toServer(thread, stream);
+}
+
+// `switch-mode http`: the stream ends unlogged, and what it looked at is the first bytes of a request.
+function becomeHttp(thread: ProxyThread, stream: Stream, front: Connection): void {
+  if (stream.backend !== null) {
+    thread.load.release(stream.backend.loadRow);
+    stream.backend = null;
+  }
+  releaseRules(thread, stream);
+  front.stream = null;
+  stream.front = null;
+  thread.freeStream(stream);
+  front.phase = FRONT_HEAD;
+  const timeouts = front.frontend!.proxy.timeouts;
+  thread.setDeadline(front, thread.after(timeouts.httpRequest || timeouts.client));
+  if (front.headBuffer !== NO_BUFFER) holdGathered(thread, front, front.headStart);
+  thread.recvStart(front);
+  thread.fronts.push(front);
+}
+
+function toServer(thread: ProxyThread, stream: Stream): void {
+  if (stream.backend === null) {
     closeSilently(thread, stream, 'S', 'C');
     return;
   }
-  thread.load.acquire(backend.loadRow);
-  thread.counters.cells[backend.counterAt + counters.SESSIONS]! += 1;
-  log.backendIndex = backend.proxy.index;
-  stream.retriesLeft = backend.proxy.retries;
-  thread.recvStart(front);
+  thread.recvStart(stream.front!);
   assignServer(thread, stream);
 }

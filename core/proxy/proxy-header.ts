@@ -3,7 +3,7 @@
 
 import { NO_BUFFER } from '../io/engine.ts';
 import { AF_INET, AF_INET6, setNoLinger } from '../io/net.ts';
-import type { Connection } from './connection.ts';
+import { CONNECTION_OPEN, type Connection } from './connection.ts';
 import { fillAddresses } from './endpoints.ts';
 import { closeFront } from './finish.ts';
 import { gather, takeGathered } from './gather.ts';
@@ -48,7 +48,7 @@ export function proxyHeaderBytes(
   if (from < end) thread.hold(front, slot, from, end - from);
   else thread.buffers.release(slot);
   beginSession(thread, front);
-  if (front.stream === null) thread.fronts.push(front);
+  if (front.stream === null && front.state === CONNECTION_OPEN) thread.fronts.push(front);
 }
 
 function refusal(verdict: number): string {

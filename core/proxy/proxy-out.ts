@@ -3,6 +3,7 @@
 import { NO_BUFFER } from '../io/engine.ts';
 import { AF_INET, AF_INET6 } from '../io/net.ts';
 import type { Connection } from './connection.ts';
+import type { Ends } from './endpoints.ts';
 import { putWord } from './endpoints.ts';
 import {
   PROXY_FAMILY_INET,
@@ -18,26 +19,21 @@ import type { ProxyThread } from './thread.ts';
 const addresses = new ProxyAddresses();
 
 /** Sends the header that tells the server who the client is; false when no slot was free. */
-export function writeProxyHeader(
-  thread: ProxyThread,
-  front: Connection,
-  back: Connection,
-  server: ServerLink,
-): boolean {
+export function writeProxyHeader(thread: ProxyThread, ends: Ends, back: Connection, server: ServerLink): boolean {
   const bufferId = thread.buffers.take();
   if (bufferId === NO_BUFFER) return false;
-  addresses.sourceFamily = familyOf(front.sourceFamily);
-  addresses.sourcePort = front.sourcePort;
-  putWord(addresses.source, 0, front.source0);
-  putWord(addresses.source, 4, front.source1);
-  putWord(addresses.source, 8, front.source2);
-  putWord(addresses.source, 12, front.source3);
-  addresses.destinationFamily = familyOf(front.targetFamily);
-  addresses.destinationPort = front.targetPort;
-  putWord(addresses.destination, 0, front.target0);
-  putWord(addresses.destination, 4, front.target1);
-  putWord(addresses.destination, 8, front.target2);
-  putWord(addresses.destination, 12, front.target3);
+  addresses.sourceFamily = familyOf(ends.sourceFamily);
+  addresses.sourcePort = ends.sourcePort;
+  putWord(addresses.source, 0, ends.source0);
+  putWord(addresses.source, 4, ends.source1);
+  putWord(addresses.source, 8, ends.source2);
+  putWord(addresses.source, 12, ends.source3);
+  addresses.destinationFamily = familyOf(ends.targetFamily);
+  addresses.destinationPort = ends.targetPort;
+  putWord(addresses.destination, 0, ends.target0);
+  putWord(addresses.destination, 4, ends.target1);
+  putWord(addresses.destination, 8, ends.target2);
+  putWord(addresses.destination, 12, ends.target3);
   const at = thread.buffers.dataOffset(bufferId);
   const length =
     server.model.sendProxy === 'v1'

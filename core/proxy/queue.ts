@@ -120,6 +120,14 @@ export function serveQueues(thread: ProxyThread): void {
       if (position < 0 || !acquirePlace(thread, stream, backend.servers[position]!)) break;
       grant(thread, stream);
     }
+    // Algorithms that let nobody overtake the queue say "full" as long as there is one: its own streams may go on.
+    for (const server of backend.servers) {
+      while (backend.waitingFirst !== null && server.balancer.usable(server.position)) {
+        const stream: Stream = backend.waitingFirst;
+        if (!acquirePlace(thread, stream, server)) break;
+        grant(thread, stream);
+      }
+    }
     // Two releasers may have woken this one thread: whoever still waits elsewhere is told if places are left.
     for (const server of backend.servers) {
       if (server.model.maxconn === 0 || !server.balancer.hasRoom(server.position)) continue;

@@ -4,16 +4,28 @@
 // client may go on. Requests that are refused before there is a stream are answered by refuseHead.
 
 import { assert } from '../base/assert.ts';
-import { CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, CONNECTION_NONE } from '../http/h1/write.ts';
-import { HEAD_CLOSE, HEAD_HTTP_10, HEAD_KEEP_ALIVE, METHOD_HEAD } from '../http/message.ts';
+import { parseResponseHead } from '../http/h1/parse.ts';
+import { HEAD_OK } from '../http/h1/verdict.ts';
+import {
+  CONNECTION_CLOSE,
+  CONNECTION_KEEP_ALIVE,
+  CONNECTION_NONE,
+  WRITE_FULL,
+  writeResponseHead,
+} from '../http/h1/write.ts';
+import { HEAD_CLOSE, HEAD_HTTP_10, HEAD_KEEP_ALIVE, HEADER_CONNECTION, METHOD_HEAD } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
-import { ENOBUFS } from '../io/net.ts';
+import { ENOBUFS, forgetSocket } from '../io/net.ts';
 import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
+import type { ReplyBuffer } from '../rules/contract.ts';
 import * as counters from '../shared/counters.ts';
+import { hasAfterResponse, runAfterResponse } from './after-response.ts';
+import { placeHead, ready, sendHeadAlone } from './body.ts';
 import { BODY_NONE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, detachBack, finishIfDone, setTermination } from './finish.ts';
+import { holdGathered } from './gather.ts';
 import { leaveQueue } from './queue.ts';
 import { NO_SEGMENT } from './segments.ts';
 import {
@@ -25,7 +37,7 @@ import {
   PHASE_TUNNEL,
   type Stream,
 } from './stream.ts';
-import type { ProxyThread } from './thread.ts';
+import { type ProxyThread, SCRATCH_BYTES } from './thread.ts';
 
 /**
  * Answers the stream with `status` instead of a server, logs who was to blame and in which phase, and closes the
@@ -84,7 +96,53 @@ export function closeSilently(
   abortStream(thread, stream);
 }
 
+/** Answers with what a rule made (core/rules/reply.ts). After a response has begun the stream can only be cut. */
+export function replyBuffer(
+  thread: ProxyThread,
+  stream: Stream,
+  reply: ReplyBuffer,
+  cause: TerminationCause,
+  phase: TerminationPhase,
+): void {
+  setTermination(stream, cause, phase);
+  if (stream.responseStarted) {
+    abortStream(thread, stream);
+    return;
+  }
+  stream.log.status = reply.status;
+  const front = stopServers(thread, stream);
+  const connection = settleConnection(thread, stream, front, reply.closes);
+  sendWritten(thread, stream, front, reply.bytes, reply.length, connection);
+  drainRequest(thread, stream, front);
+  finishIfDone(thread, stream);
+}
+
+/** `silent-drop`: the client is not told that its connection is gone (manual §4.4). */
+export function silentDrop(thread: ProxyThread, stream: Stream, phase: TerminationPhase): void {
+  const front = stream.front!;
+  setTermination(stream, 'P', phase);
+  forgetSocket(front.fd, front.sourceFamily);
+  closeSilently(thread, stream, 'P', phase);
+}
+
 function sendReply(thread: ProxyThread, stream: Stream, status: number): void {
+  const front = stopServers(thread, stream);
+  const backend = stream.backend;
+  const replies = backend?.replies.has(status) ? backend.replies : stream.frontend!.replies;
+  const connection = settleConnection(thread, stream, front, replies.closes(status));
+  if (hasAfterResponse(stream)) {
+    const reply = replies.find(status, CONNECTION_NONE);
+    sendWritten(thread, stream, front, reply.bytes, reply.bytes.length, connection);
+  } else {
+    const reply = replies.find(status, connection);
+    sendText(thread, front, reply.bytes, stream.method === METHOD_HEAD ? reply.headLength : reply.bytes.length);
+  }
+  drainRequest(thread, stream, front);
+  finishIfDone(thread, stream);
+}
+
+// No server has anything to do with this stream any more; what was not sent of the request is dropped or held.
+function stopServers(thread: ProxyThread, stream: Stream): Connection {
   const front = stream.front;
   assert(front !== null, 'a running stream has a client');
   if (stream.phase === PHASE_QUEUE) leaveQueue(thread, stream);
@@ -96,22 +154,67 @@ function sendReply(thread: ProxyThread, stream: Stream, status: number): void {
     thread.buffers.release(stream.requestBuffer);
     stream.requestBuffer = NO_BUFFER;
   }
+  if (stream.bodyOffset >= 0) holdGathered(thread, front, stream.bodyOffset);
+  stream.bodyOffset = -1;
+  return front;
+}
+
+// What becomes of the client's connection after this answer: a CONNECTION_* for its head.
+function settleConnection(thread: ProxyThread, stream: Stream, front: Connection, replyCloses: boolean): number {
   const flags = stream.requestFlags;
-  const backend = stream.backend;
-  const replies = backend?.replies.has(status) ? backend.replies : stream.frontend!.replies;
-  const close =
-    stream.closeFront || replies.closes(status) || thread.stopping || (flags & HEAD_CLOSE) !== 0 || front.endSeen;
+  const close = stream.closeFront || replyCloses || thread.stopping || (flags & HEAD_CLOSE) !== 0 || front.endSeen;
   stream.closeFront = close;
   stream.responseStarted = true;
   stream.responseClosed = true;
   stream.response.reset(BODY_NONE, 0);
-  const keepAlive = (flags & HEAD_HTTP_10) !== 0 && (flags & HEAD_KEEP_ALIVE) !== 0;
-  const connection = close ? CONNECTION_CLOSE : keepAlive ? CONNECTION_KEEP_ALIVE : CONNECTION_NONE;
-  const reply = replies.find(status, connection);
   thread.counters.cells[stream.frontend!.counterAt + counters.INTERCEPTED]! += 1;
-  sendText(thread, front, reply.bytes, stream.method === METHOD_HEAD ? reply.headLength : reply.bytes.length);
-  drainRequest(thread, stream, front);
-  finishIfDone(thread, stream);
+  if (close) return CONNECTION_CLOSE;
+  const keepAlive = (flags & HEAD_HTTP_10) !== 0 && (flags & HEAD_KEEP_ALIVE) !== 0;
+  return keepAlive ? CONNECTION_KEEP_ALIVE : CONNECTION_NONE;
+}
+
+// A whole response in bytes of ours: read as one, so that http-after-response rules can change it, and written anew.
+// Without a slot to work in the client is cut.
+function sendWritten(
+  thread: ProxyThread,
+  stream: Stream,
+  front: Connection,
+  text: Uint8Array,
+  length: number,
+  connection: number,
+): void {
+  const bufferId = thread.buffers.take();
+  if (bufferId === NO_BUFFER) {
+    front.errno = ENOBUFS;
+    return;
+  }
+  const bytes = thread.bytes;
+  const offset = thread.buffers.dataOffset(bufferId);
+  for (let index = 0; index < length; index++) bytes[offset + index] = text[index]!;
+  const head = thread.takeHead();
+  const verdict = parseResponseHead(bytes, offset, offset + length, head, stream.method, thread.headLimits);
+  assert(verdict === HEAD_OK, 'an answer of our own is a response');
+  if (hasAfterResponse(stream)) {
+    runAfterResponse(thread, stream, head);
+    stream.log.status = head.status;
+  }
+  head.removeAll(HEADER_CONNECTION);
+  const scratch = thread.scratchOffset;
+  const written = writeResponseHead(head, bytes, scratch, scratch + SCRATCH_BYTES, connection);
+  const bodyOffset = head.endOffset;
+  thread.freeHead(head);
+  if (written === WRITE_FULL) {
+    thread.buffers.release(bufferId);
+    front.errno = ENOBUFS;
+    return;
+  }
+  ready.start = bodyOffset;
+  ready.end = stream.method === METHOD_HEAD ? bodyOffset : offset + length;
+  if (!placeHead(thread, bufferId, written - scratch)) {
+    if (!sendHeadAlone(thread, front, written - scratch)) front.errno = ENOBUFS;
+  }
+  if (ready.end > ready.start) thread.send(front, bufferId, ready.start, ready.end - ready.start);
+  else thread.buffers.release(bufferId);
 }
 
 // The rest of the request is read and dropped, so that its end, and the next request, can be found.
@@ -123,8 +226,7 @@ function drainRequest(thread: ProxyThread, stream: Stream, front: Connection): v
   }
   if (front.inFirst !== NO_SEGMENT) thread.fronts.push(front);
   else thread.recvStart(front);
-  const timeouts = stream.frontend!.proxy.timeouts;
-  thread.setDeadline(front, thread.after(timeouts.client));
+  thread.setDeadline(front, thread.after(stream.clientTimeoutMs));
 }
 
 /** Sends bytes that live outside the arena: a copy in a slot of its own. Without a free slot the client is cut. */

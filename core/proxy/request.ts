@@ -35,13 +35,24 @@ import { BODY_BAD, placeHead, ready, sendBody, takeBody } from './body.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
 import { type Connection, FRONT_STREAM } from './connection.ts';
-import { fillAddresses } from './endpoints.ts';
+import { endsOf, fillAddresses } from './endpoints.ts';
 import { abortStream, closeFront, finishIfDone, setTermination } from './finish.ts';
 import { addForwarded } from './forwarded.ts';
 import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
+import { aimRequest } from './language.ts';
+import { resumeTcpRules } from './listener.ts';
 import { phaseLetter, replyMonitor, replyStatus, sendText } from './reply.ts';
+import { endTarpit, enterBackend, isInTarpit, REQUEST_GO, runRequestRules, wantsMoreInRules } from './request-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
-import { PHASE_CONNECT, PHASE_QUEUE, PHASE_REPLY, PHASE_RESPONSE, PHASE_TUNNEL, type Stream } from './stream.ts';
+import {
+  PHASE_CONNECT,
+  PHASE_QUEUE,
+  PHASE_REPLY,
+  PHASE_RESPONSE,
+  PHASE_RULES,
+  PHASE_TUNNEL,
+  type Stream,
+} from './stream.ts';
 import { type ProxyThread, SCRATCH_BYTES } from './thread.ts';
 
 const SPACE = 32;
@@ -70,7 +81,8 @@ export function headBytes(
   if (verdict === HEAD_OK) {
     front.head = null;
     startStream(thread, front, head);
-    thread.freeHead(head);
+    // Rules that wait keep the head with their stream.
+    if (front.stream === null || front.stream.rule.requestHead !== head) thread.freeHead(head);
     return;
   }
   if (verdict !== HEAD_PARTIAL) {
@@ -175,14 +187,13 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
     frontend.proxy.connectionMode === 'CLO' ||
     (flags & (HEAD_CLOSE | HEAD_MUST_CLOSE)) !== 0 ||
     (flags & (HEAD_HTTP_10 | HEAD_KEEP_ALIVE)) === HEAD_HTTP_10;
+  stream.bodyOffset = head.endOffset;
   if (frontend.monitorUri !== null && sameText(thread.bytes, head, frontend.monitorUri)) {
-    keepRest(thread, front, head.endOffset);
     replyMonitor(thread, stream);
     return;
   }
   if (head.method === METHOD_OTHER && isPreface(thread.bytes, head)) {
     // Prior knowledge of HTTP/2, which is not spoken here: no server may take it for a request.
-    keepRest(thread, front, head.endOffset);
     log.requestLineLength = 0;
     log.markIdle = MARK_NONE;
     log.markRequest = MARK_NONE;
@@ -190,33 +201,63 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
     replyStatus(thread, stream, 400, 'P', 'R');
     return;
   }
-  const backend = frontend.defaultBackend;
-  stream.backend = backend;
+  if (frontend.isPlain) enterBackend(thread, stream, frontend.defaultBackend);
+  else if (runRequestRules(thread, stream, head) !== REQUEST_GO) return;
+  toServer(thread, stream, front, head);
+}
+
+/** A stream that waited in its rules goes on: bytes came, the client ended, or the deadline passed. */
+export function resumeRequest(thread: ProxyThread, stream: Stream): void {
+  if (isInTarpit(stream)) {
+    if (stream.front!.endSeen || thread.clock.nowMs >= stream.front!.deadlineMs) endTarpit(thread, stream);
+    return;
+  }
+  if (!stream.http) {
+    resumeTcpRules(thread, stream);
+    return;
+  }
+  const front = stream.front!;
+  const head = stream.rule.requestHead;
+  assert(head !== null, 'a request that waits in its rules has its head');
+  if (runRequestRules(thread, stream, head) === REQUEST_GO) toServer(thread, stream, front, head);
+}
+
+// The backend is known and every rule has had its say: the head is written anew and the server looked for.
+function toServer(thread: ProxyThread, stream: Stream, front: Connection, head: Head): void {
+  const frontend = stream.frontend!;
+  const backend = stream.backend;
   if (backend === null) {
-    keepRest(thread, front, head.endOffset);
     replyStatus(thread, stream, 503, 'S', 'C');
     return;
   }
-  thread.load.acquire(backend.loadRow);
-  cells[backend.counterAt + counters.SESSIONS]! += 1;
-  log.backendIndex = backend.proxy.index;
-  stream.retriesLeft = backend.proxy.retries;
   const frontMode = frontend.proxy.connectionMode;
   const backMode = backend.proxy.connectionMode;
-  const chunked10 = (flags & (HEAD_HTTP_10 | HEAD_CHUNKED)) === (HEAD_HTTP_10 | HEAD_CHUNKED);
+  const chunked10 = (head.flags & (HEAD_HTTP_10 | HEAD_CHUNKED)) === (HEAD_HTTP_10 | HEAD_CHUNKED);
   stream.closeBack = frontMode === 'SCL' || backMode === 'SCL' || backMode === 'CLO' || chunked10;
-  addForwarded(thread, front, frontend, backend, head);
+  addForwarded(thread, endsOf(stream), frontend, backend, head);
+  stream.bodyOffset = -1;
   const prepared = prepareRequest(thread, stream, front, head);
+  if (stream.rule.used) forgetHead(thread, stream);
   if (prepared === REQUEST_READY) assignServer(thread, stream);
   else if (prepared === REQUEST_FULL) replyStatus(thread, stream, 500, 'P', 'R');
   else {
     // As if no backend had been chosen: the whole of what came at once counts as the request.
     thread.load.release(backend.loadRow);
-    cells[backend.counterAt + counters.SESSIONS]! -= 1;
+    thread.counters.cells[backend.counterAt + counters.SESSIONS]! -= 1;
     stream.backend = null;
-    log.backendIndex = frontend.proxy.index;
+    stream.log.backendIndex = frontend.proxy.index;
     refuseStream(thread, stream, front, 400, 'P', 'R', true);
   }
+}
+
+// The request has been written: the head that waited in rules, and the texts added to it, are of no use any more.
+function forgetHead(thread: ProxyThread, stream: Stream): void {
+  const { rule } = stream;
+  if (rule.requestHead !== null) thread.freeHead(rule.requestHead);
+  rule.requestHead = null;
+  if (rule.editBuffer !== NO_BUFFER) thread.buffers.release(rule.editBuffer);
+  rule.editBuffer = NO_BUFFER;
+  rule.editAt = 0;
 }
 
 // The start of an HTTP/2 connection, `PRI * HTTP/2.0`, read as a request line (RFC 9113 §3.4).
@@ -295,21 +336,6 @@ function endChunks(thread: ProxyThread, scratchFrom: number): void {
   ready.end += end - scratchFrom;
 }
 
-// The gathered slot is not forwarded: what follows the head in it is held, the slot goes home.
-function keepRest(thread: ProxyThread, front: Connection, offset: number): void {
-  const end = front.headEnd;
-  const bufferId = takeGathered(front);
-  if (offset === end) {
-    thread.buffers.release(bufferId);
-    return;
-  }
-  const segment = thread.segments.make(bufferId, offset, end - offset);
-  thread.segments.link(segment, front.inFirst);
-  front.inFirst = segment;
-  if (front.inLast === NO_SEGMENT) front.inLast = segment;
-  front.inBytes += end - offset;
-}
-
 // The whole target, or the path of an absolute one.
 function sameText(bytes: Uint8Array, head: Head, text: { offset: number; length: number }): boolean {
   const from = head.uriLength === text.length ? 0 : pathOffset(bytes, head);
@@ -340,11 +366,26 @@ export function requestBytes(
 ): void {
   const front = stream.front!;
   const phase = stream.phase;
+  if (phase === PHASE_RULES) {
+    rulesBytes(thread, stream, bufferId, offset, length);
+    return;
+  }
   if (stream.request.done || phase === PHASE_QUEUE || phase === PHASE_CONNECT || front.inFirst !== NO_SEGMENT) {
     thread.hold(front, bufferId, offset, length);
     return;
   }
   forwardRequest(thread, stream, bufferId, offset, length);
+}
+
+// Rules wait: what comes is gathered behind the head for them to see, as long as there is room, and they look again.
+function rulesBytes(thread: ProxyThread, stream: Stream, bufferId: number, offset: number, length: number): void {
+  const front = stream.front!;
+  if (front.inFirst !== NO_SEGMENT || !wantsMoreInRules(thread, front)) {
+    thread.hold(front, bufferId, offset, length);
+    return;
+  }
+  gather(thread, front, bufferId, offset, length);
+  resumeRequest(thread, stream);
 }
 
 /** Passes on what was held while the stream could not take it. */
@@ -397,7 +438,7 @@ function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, o
   if (back === null || stream.phase === PHASE_REPLY) {
     thread.buffers.release(slot); // drained: nobody wants it any more
     if (body.done) finishIfDone(thread, stream);
-    else thread.setDeadline(front, thread.after(stream.frontend!.proxy.timeouts.client));
+    else thread.setDeadline(front, thread.after(stream.clientTimeoutMs));
     return;
   }
   // An unfinished block of trailers waits, gathered, for the rest of it.
@@ -406,10 +447,9 @@ function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, o
     replyStatus(thread, stream, 500, 'R', phaseLetter(stream));
     return;
   }
-  const timeouts = stream.frontend!.proxy.timeouts;
   if (body.done) endBulk(thread, stream.bulkUp); // it may have been about to begin
-  thread.setDeadline(front, body.done ? 0 : thread.after(timeouts.client));
-  thread.setDeadline(back, thread.after(stream.backend!.proxy.timeouts.server));
+  thread.setDeadline(front, body.done ? 0 : thread.after(stream.clientTimeoutMs));
+  thread.setDeadline(back, thread.after(stream.serverTimeoutMs));
   if (thread.isBackedUp(back)) thread.recvStop(front);
   if (body.done && stream.responseClosed) finishIfDone(thread, stream);
 }
@@ -417,6 +457,10 @@ function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, o
 /** The client sent FIN while its stream runs. */
 export function requestEnd(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
+  if (stream.phase === PHASE_RULES) {
+    rulesEnd(thread, stream);
+    return;
+  }
   if (stream.request.done) {
     const backend = stream.backend;
     const aborts = backend !== null ? backend.proxy.abortonclose : true;
@@ -426,6 +470,25 @@ export function requestEnd(thread: ProxyThread, stream: Stream): void {
     return;
   }
   if (front.inFirst === NO_SEGMENT) requestCut(thread, stream);
+}
+
+// FIN while rules wait. TCP rules decide on what there is; an HTTP client that is still owed an answer may have only
+// half closed, but one whose request is not whole is gone.
+function rulesEnd(thread: ProxyThread, stream: Stream): void {
+  if (isInTarpit(stream)) {
+    resumeRequest(thread, stream);
+    return;
+  }
+  const aborts = (stream.backend ?? stream.frontend!).proxy.abortonclose;
+  if (stream.http && (aborts || !requestIsWhole(thread, stream))) clientGone(thread, stream);
+  else resumeRequest(thread, stream);
+}
+
+// The body behind a waiting head has all come.
+function requestIsWhole(thread: ProxyThread, stream: Stream): boolean {
+  const { requestData } = thread.language.subject;
+  aimRequest(thread, stream, stream.rule.requestHead);
+  return requestData.complete;
 }
 
 // The body ended before its time.

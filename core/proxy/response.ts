@@ -1,5 +1,6 @@
 // The server's side of an HTTP stream: from the first byte of a response head to the last byte of its body.
 
+import { assert } from '../base/assert.ts';
 import { responseFormBytes } from '../http/form-bytes.ts';
 import { parseResponseHead } from '../http/h1/parse.ts';
 import { HEAD_BAD_UPGRADE, HEAD_OK, HEAD_PARTIAL } from '../http/h1/verdict.ts';
@@ -32,7 +33,9 @@ import type { Connection } from './connection.ts';
 import { abortStream, fillLoads, finishIfDone, setTermination } from './finish.ts';
 import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
 import { closeSilently, replyStatus } from './reply.ts';
-import { PHASE_BODY, PHASE_RESPONSE, type Stream } from './stream.ts';
+import { beginResponseRules, hasResponseRules, RESPONSE_GO, runResponseRules } from './response-rules.ts';
+import { NO_SEGMENT } from './segments.ts';
+import { PHASE_BODY, PHASE_RESPONSE, PHASE_RESPONSE_RULES, type Stream } from './stream.ts';
 import { type ProxyThread, SCRATCH_BYTES } from './thread.ts';
 import { startTunnel } from './tunnel.ts';
 
@@ -79,7 +82,8 @@ export function responseBytes(
     const interim = head.status >= 100 && head.status < 200 && (head.flags & HEAD_TUNNEL) === 0;
     if (interim) passInterim(thread, stream, back, head);
     else startResponse(thread, stream, back, head);
-    thread.freeHead(head);
+    // Rules that wait keep the head with their stream.
+    if (stream.rule.responseHead !== head) thread.freeHead(head);
   }
 }
 
@@ -102,6 +106,48 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
   log.status = head.status;
   back.recvSingly = false; // until this body, too, turns out long
   if ((flags & (HEAD_CLOSE | HEAD_CLOSE_DELIMITED | HEAD_MUST_CLOSE)) !== 0) stream.closeBack = true;
+  if (hasResponseRules(stream)) {
+    beginResponseRules(thread, stream);
+    if (runResponseRules(thread, stream, head) !== RESPONSE_GO) return;
+    log.status = head.status;
+  }
+  passResponse(thread, stream, back, head);
+}
+
+/** A response that waited in its rules goes on: bytes came, the server ended, or the deadline passed. */
+export function resumeResponse(thread: ProxyThread, stream: Stream): void {
+  const head = stream.rule.responseHead;
+  assert(head !== null, 'a response that waits in its rules has its head');
+  const outcome = runResponseRules(thread, stream, head);
+  if (outcome !== RESPONSE_GO) return;
+  stream.log.status = head.status;
+  stream.rule.responseHead = null;
+  thread.setDeadline(stream.back!, thread.after(stream.serverTimeoutMs));
+  passResponse(thread, stream, stream.back!, head);
+  thread.freeHead(head);
+}
+
+/** Bytes of the body while the response's rules wait: gathered behind the head for them, as long as there is room. */
+export function responseWaits(
+  thread: ProxyThread,
+  stream: Stream,
+  bufferId: number,
+  offset: number,
+  length: number,
+): void {
+  const back = stream.back!;
+  if (back.inFirst !== NO_SEGMENT || back.headBuffer === NO_BUFFER) {
+    thread.hold(back, bufferId, offset, length);
+    return;
+  }
+  gather(thread, back, bufferId, offset, length);
+  if (back.headEnd - back.headStart >= thread.model.global.bufsize) thread.recvStop(back);
+  resumeResponse(thread, stream);
+}
+
+// Every rule has had its say: the head is written anew and the body follows it.
+function passResponse(thread: ProxyThread, stream: Stream, back: Connection, head: Head): void {
+  const flags = head.flags;
   if ((flags & HEAD_TUNNEL) !== 0) {
     startUpgrade(thread, stream, back, head);
     return;
@@ -136,6 +182,23 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
   const end = back.headEnd;
   const bufferId = takeGathered(back);
   passBody(thread, stream, bufferId, head.endOffset, end, written - scratch);
+  if (back.inFirst !== NO_SEGMENT && stream.back === back) passHeld(thread, stream, back);
+  else if (stream.back === back && !back.recvWanted && !thread.isBackedUp(stream.front!)) thread.recvStart(back);
+}
+
+// What came beyond the gathered slot while rules waited.
+function passHeld(thread: ProxyThread, stream: Stream, back: Connection): void {
+  while (stream.back === back && back.inFirst !== NO_SEGMENT && !stream.response.done) {
+    const segment = thread.takeHeld(back);
+    const bufferId = thread.segments.bufferOf(segment);
+    const offset = thread.segments.offsetOf(segment);
+    const length = thread.segments.lengthOf(segment);
+    thread.segments.forget(segment);
+    bodyBytes(thread, stream, bufferId, offset, length);
+  }
+  if (stream.back !== back || stream.response.done) return;
+  if (back.endSeen) responseEnd(thread, stream);
+  else if (!thread.isBackedUp(stream.front!)) thread.recvStart(back);
 }
 
 // What is not the default of the version that the head shows must be said: close in 1.1, keep-alive in 1.0. A 1.0
@@ -219,13 +282,12 @@ function passBody(
     abortStream(thread, stream);
     return;
   }
-  const timeouts = stream.frontend!.proxy.timeouts;
-  thread.setDeadline(front, thread.after(timeouts.client));
+  thread.setDeadline(front, thread.after(stream.clientTimeoutMs));
   if (body.done) {
     responseDone(thread, stream);
     return;
   }
-  thread.setDeadline(back, thread.after(stream.backend!.proxy.timeouts.server));
+  thread.setDeadline(back, thread.after(stream.serverTimeoutMs));
   if (thread.isBackedUp(front)) thread.recvStop(back);
 }
 
@@ -270,6 +332,10 @@ export function responseDone(thread: ProxyThread, stream: Stream): void {
 
 /** The server sent FIN. */
 export function responseEnd(thread: ProxyThread, stream: Stream): void {
+  if (stream.phase === PHASE_RESPONSE_RULES) {
+    resumeResponse(thread, stream);
+    return;
+  }
   if (stream.phase === PHASE_RESPONSE) {
     serverFailed(thread, stream);
     return;

@@ -2,11 +2,13 @@
 // header texts become static bytes. Made once at start; the data path only reads it and counts in it.
 
 import type { Balancer } from '../balance/contract.ts';
+import { assert } from '../base/assert.ts';
 import type { Buffers } from '../io/buffers.ts';
 import { AF_INET, AF_INET6, addressWords, encodeAddress } from '../io/net.ts';
 import type { Forwarded, ForwardFor, NetMask, Proxy, Server, Source } from '../model/proxy.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Connection } from './connection.ts';
+import type { ProxyRules } from './language.ts';
 import type { ProxyTlvs } from './proxy-protocol.ts';
 import { Replies } from './reply-texts.ts';
 import type { Stream } from './stream.ts';
@@ -35,6 +37,9 @@ export interface SourceBind {
   interfaceName: Uint8Array | null; // with its NUL
 }
 
+/** sizeof(struct sockaddr_in6). */
+const SOCKADDR_INET_BYTES_MAX = 28;
+
 /** One server of one backend, as this thread sees it. */
 export class ServerLink {
   readonly model: Server;
@@ -45,12 +50,13 @@ export class ServerLink {
   readonly loadRow: number;
   readonly counterRow: number;
   readonly counterAt: number; // this thread's cells of it
-  readonly sockaddrOffset: number;
-  readonly sockaddrLength: number;
-  readonly family: number;
+  sockaddrOffset: number; // these, and portFromClient, change with `set server … addr`
+  sockaddrLength: number;
+  family: number;
+  private spareOffset = -1; // where the next address goes: the last one may be on its way to the kernel
   readonly source: SourceBind | null;
   readonly proxyTlvs: ProxyTlvs;
-  readonly portFromClient: boolean; // no port of its own: the client's destination port plus portOffset
+  portFromClient: boolean; // no port of its own: the client's destination port plus portOffset
 
   // Idle connections, newest first: LIFO keeps few warm and lets the rest age out.
   unprovenFirst: Connection | null = null;
@@ -96,6 +102,18 @@ export class ServerLink {
     const inet = address.family === 'inet' || address.family === 'inet6';
     this.portFromClient = inet && (address.port === 0 || model.portOffset !== 0);
   }
+
+  /** `set server … addr`: an IPv4 or IPv6 address; connections made from now on go there. */
+  readdress(sockaddr: Uint8Array, portFromClient: boolean, buffers: Buffers): void {
+    assert(sockaddr.length <= SOCKADDR_INET_BYTES_MAX, 'only an IP address can be given at run time');
+    const free = this.spareOffset < 0 ? buffers.allocateStatic(SOCKADDR_INET_BYTES_MAX) : this.spareOffset;
+    this.spareOffset = this.sockaddrOffset < 0 ? buffers.allocateStatic(SOCKADDR_INET_BYTES_MAX) : this.sockaddrOffset;
+    buffers.bytes.set(sockaddr, free);
+    this.sockaddrOffset = free;
+    this.sockaddrLength = sockaddr.length;
+    this.family = sockaddr[0]!;
+    this.portFromClient = portFromClient;
+  }
 }
 
 /** The back side of a backend or listen section. */
@@ -111,6 +129,7 @@ export class Backend {
   readonly replies: Replies;
   readonly forwardFor: ForwardHeader | null;
   readonly originalTo: ForwardHeader | null;
+  rules: ProxyRules | null = null;
 
   // Streams waiting for any server, oldest first.
   waitingFirst: Stream | null = null;
@@ -141,8 +160,10 @@ export class Frontend {
   readonly forwardFor: ForwardHeader | null;
   readonly originalTo: ForwardHeader | null;
   readonly monitorUri: StaticText | null;
-  readonly maxconn: number; // over all threads
+  maxconn: number; // over all threads; `set maxconn frontend` changes it
   defaultBackend: Backend | null = null;
+  rules: ProxyRules | null = null; // null: the section has none
+  isPlain = true; // neither this section nor the one backend it can lead to has rules
   needsSource = false; // the client's address is wanted (logs, forwardfor, source hash, PROXY out)
   needsTarget = false; // the address the client came to is wanted (logs, PROXY out, originalto, port mapping)
 

@@ -10,10 +10,15 @@
 //   keep or close   finish.ts     counters, log line, what becomes of the two connections
 // Streams are plain fields and are reused; `Stream.reset` says what a fresh one is.
 
+import { assert } from '../base/assert.ts';
 import { LogRecord } from '../sample/log-record.ts';
+import type { AddressView, CaptureStore, TextCell } from '../sample/subject.ts';
+import { NO_BYTES } from '../sample/types.ts';
 import { BODY_NONE, Body } from './body-state.ts';
 import { Bulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
+import { TIMEOUT_BITS } from './rule-host.ts';
+import { RuleState } from './rule-state.ts';
 import type { Backend, Frontend, ServerLink } from './runtime.ts';
 
 export const PHASE_IDLE = 0; // in the pool
@@ -23,6 +28,8 @@ export const PHASE_RESPONSE = 3; // the request went out (its body may still flo
 export const PHASE_BODY = 4; // response body
 export const PHASE_TUNNEL = 5; // bytes flow blindly both ways
 export const PHASE_REPLY = 6; // we answer ourselves; the rest of the request is drained
+export const PHASE_RULES = 7; // the request's rules wait for bytes or for a moment
+export const PHASE_RESPONSE_RULES = 8; // the response's do
 
 export class Stream {
   phase = PHASE_IDLE;
@@ -42,6 +49,7 @@ export class Stream {
   requestLength = 0;
   requestSent = false; // at least one byte of it was given to a server connection
   notFirst = false; // an earlier request came on this client connection
+  bodyOffset = -1; // the head is still in the client's gathered slot, and ends here; −1: it is on its way, or gone
 
   // Response
   readonly response = new Body();
@@ -50,6 +58,24 @@ export class Stream {
   closeFront = false; // the client's connection ends with this stream
   closeBack = false; // the server's connection is not kept
   reusedBack = false; // the request went out on a connection that had served before
+
+  // Timeouts in ms, 0 none: the sections' own until `set-timeout` says otherwise
+  clientTimeoutMs = 0;
+  serverTimeoutMs = 0;
+  tunnelTimeoutMs = 0;
+  connectTimeoutMs = 0;
+  queueTimeoutMs = 0;
+  tarpitTimeoutMs = 0;
+  timeoutsSet = 0; // TIMEOUT_BITS of those that `set-timeout` gave
+  retriesMax = 0;
+
+  // Rules
+  readonly rule = new RuleState();
+  sourceSet: AddressView | null = null; // set-src and its kin: what counts instead of the connection's
+  targetSet: AddressView | null = null;
+  requestCaptures: CaptureStore | null = null;
+  responseCaptures: CaptureStore | null = null;
+  readonly uniqueId: TextCell = { bytes: NO_BYTES, length: -1 };
 
   // Choosing and connecting
   retriesLeft = 0;
@@ -94,6 +120,7 @@ export class Stream {
     this.requestLength = 0;
     this.requestSent = false;
     this.notFirst = false;
+    this.bodyOffset = -1;
     this.response.reset(BODY_NONE, 0);
     this.responseStarted = false;
     this.responseClosed = false;
@@ -114,5 +141,46 @@ export class Stream {
     this.spliceUp = false;
     this.fullDownCount = 0;
     this.fullUpCount = 0;
+    const timeouts = frontend.proxy.timeouts;
+    this.clientTimeoutMs = timeouts.client;
+    this.tarpitTimeoutMs = timeouts.tarpit;
+    this.timeoutsSet = 0;
+    this.sourceSet = null;
+    this.targetSet = null;
+    this.uniqueId.length = -1;
+    assert(!this.rule.used, 'a stream was reused whose rules were not released');
+  }
+
+  /** The backend's timeouts count from now on. */
+  takeTimeouts(backend: Backend): void {
+    const { server, tunnel, connect, queue, tarpit } = backend.proxy.timeouts;
+    const kept = this.timeoutsSet;
+    if ((kept & TIMEOUT_BITS.server) === 0) this.serverTimeoutMs = server;
+    if ((kept & TIMEOUT_BITS.tunnel) === 0) this.tunnelTimeoutMs = tunnel;
+    if ((kept & TIMEOUT_BITS.connect) === 0) this.connectTimeoutMs = connect;
+    if ((kept & TIMEOUT_BITS.queue) === 0) this.queueTimeoutMs = queue || connect;
+    if ((kept & TIMEOUT_BITS.tarpit) === 0 && tarpit !== 0) this.tarpitTimeoutMs = tarpit;
+  }
+
+  // As fetches and logs ask (core/sample/subject.ts, StreamView).
+
+  get frontendIndex(): number {
+    return this.frontend!.proxy.index;
+  }
+
+  get backendIndex(): number {
+    return this.backend === null ? -1 : this.backend.proxy.index;
+  }
+
+  get serverIndex(): number {
+    return this.server === null ? -1 : this.server.index;
+  }
+
+  get requestBytes(): number {
+    return this.log.bytesUploaded;
+  }
+
+  get responseBytes(): number {
+    return this.log.bytesRead;
   }
 }

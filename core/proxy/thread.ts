@@ -35,6 +35,7 @@ import {
   OP_SEND,
   SIDE_FRONT,
 } from './connection.ts';
+import type { Language } from './language.ts';
 import type { Backend, Frontend } from './runtime.ts';
 import { NO_SEGMENT, Segments } from './segments.ts';
 import { Stream } from './stream.ts';
@@ -87,13 +88,16 @@ export class ProxyThread {
   readonly owners: FdOwners;
   readonly wakeBoard: WakeBoard;
   readonly headLimits: HeadLimits;
-  readonly globalMaxconn: number;
+  globalMaxconn: number; // `set maxconn global` changes it
+  connectionRateLimit = 0; // `set rate-limit`, a second, of the process; 0: none
+  sessionRateLimit = 0;
   readonly segments: Segments;
   private readonly headerCountMax: number;
   readonly trailers: Head; // of the chunked body that has just ended
   private readonly freeHeads: Head[] = [];
   readonly scratchOffset: number; // SCRATCH_BYTES for heads being written
   readonly editOffset: number; // texts added to the head at hand
+  language!: Language; // set by linkModel
   readonly frontends: (Frontend | null)[] = []; // by Proxy.index
   readonly backends: (Backend | null)[] = [];
 
@@ -246,6 +250,8 @@ export class ProxyThread {
     connection.listener = null;
     connection.counted = false;
     connection.proxyTlvs = null;
+    if (connection.variables !== null) this.language.variables.give(connection.variables);
+    connection.variables = null;
     connection.requestCount = 0;
     connection.sourceFamily = 0;
     connection.targetFamily = 0;

@@ -4,9 +4,16 @@
 // `timeout tunnel` replaces client and server timeouts once the connection stands; after a half-close
 // `client-fin`/`server-fin` count (manual §4.2).
 
+import { NO_BUFFER } from '../io/engine.ts';
+import { RULE_CONTINUE, RULE_STOP, RULE_YIELD } from '../rules/contract.ts';
+import { runRules } from '../rules/rule-set.ts';
+import { DIRECTION_RESPONSE } from '../sample/subject.ts';
 import { BODY_CLOSE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
 import { abortStream, finishIfDone, setTermination } from './finish.ts';
+import { gather, takeGathered } from './gather.ts';
+import { aimResponse } from './language.ts';
+import { endByRule } from './request-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_TUNNEL, type Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
@@ -23,6 +30,69 @@ export function startTunnel(thread: ProxyThread, stream: Stream): void {
   thread.recvStart(stream.back!);
   refreshDeadlines(thread, stream);
   thread.fronts.push(stream.front!);
+}
+
+/** The server's bytes are looked at before the first is passed on. */
+export function beginInspection(stream: Stream): void {
+  const { rule } = stream;
+  rule.used = true;
+  rule.inspecting = true;
+  rule.index = 0;
+  rule.yielded = false;
+  rule.inspectUntilMs = 0;
+}
+
+/**
+ * `tcp-response content` in mode tcp: the server's first bytes are gathered until the rules have decided on them.
+ * Called with what came, or length 0 when the server ended or the inspection's time is over.
+ */
+export function inspectResponse(
+  thread: ProxyThread,
+  stream: Stream,
+  bufferId: number,
+  offset: number,
+  length: number,
+): void {
+  const back = stream.back!;
+  const { rule } = stream;
+  const { subject, run, host } = thread.language;
+  if (length > 0) gather(thread, back, bufferId, offset, length);
+  const bytes = back.headBuffer === NO_BUFFER ? 0 : back.headEnd - back.headStart;
+  if (rule.inspectUntilMs === 0) {
+    rule.inspectUntilMs = thread.clock.nowMs + stream.backend!.proxy.rules.tcpResponseInspectDelayMs;
+  }
+  aimResponse(thread, stream, null);
+  subject.direction = DIRECTION_RESPONSE;
+  subject.final = back.endSeen || bytes >= thread.model.global.bufsize || thread.clock.nowMs >= rule.inspectUntilMs;
+  host.stream = stream;
+  run.index = rule.index;
+  run.resumed = rule.yielded;
+  run.yieldedSinceMs = rule.yieldedSinceMs;
+  run.strict = rule.strict;
+  const verdict = runRules(stream.backend!.rules!.tcpResponseContent!, subject, run);
+  rule.index = run.index;
+  rule.yielded = run.resumed;
+  rule.yieldedSinceMs = run.yieldedSinceMs;
+  rule.strict = run.strict;
+  if (verdict === RULE_YIELD) {
+    thread.setDeadline(back, run.waitUntilMs || rule.inspectUntilMs);
+    return;
+  }
+  rule.inspecting = false;
+  if (verdict !== RULE_CONTINUE && verdict !== RULE_STOP) {
+    rule.responding = true;
+    endByRule(thread, stream, verdict);
+    return;
+  }
+  if (rule.closeBack) {
+    back.endSeen = true;
+    thread.recvStop(back);
+  }
+  if (back.headBuffer !== NO_BUFFER) {
+    const from = back.headStart;
+    tunnelFromBack(thread, stream, takeGathered(back), from, bytes);
+  } else refreshDeadlines(thread, stream);
+  if (back.endSeen) backEnded(thread, stream);
 }
 
 export function tunnelFromFront(
@@ -46,6 +116,10 @@ export function tunnelFromBack(
   offset: number,
   length: number,
 ): void {
+  if (stream.rule.inspecting) {
+    inspectResponse(thread, stream, bufferId, offset, length);
+    return;
+  }
   const front = stream.front!;
   stream.log.bytesRead += length;
   thread.send(front, bufferId, offset, length);
@@ -82,6 +156,10 @@ export function frontEnded(thread: ProxyThread, stream: Stream): void {
 /** The server sent FIN: the client gets it after the last byte. */
 export function backEnded(thread: ProxyThread, stream: Stream): void {
   if (stream.backEnded) return;
+  if (stream.rule.inspecting) {
+    inspectResponse(thread, stream, NO_BUFFER, 0, 0);
+    return;
+  }
   stream.backEnded = true;
   endBulk(thread, stream.bulkDown);
   thread.shutdownAfterSend(stream.front!);
@@ -103,6 +181,10 @@ export function endIfBoth(thread: ProxyThread, stream: Stream): void {
 
 /** Nothing moved for too long. */
 export function tunnelExpired(thread: ProxyThread, stream: Stream, ofFront: boolean): void {
+  if (stream.rule.inspecting && !ofFront) {
+    inspectResponse(thread, stream, NO_BUFFER, 0, 0);
+    return;
+  }
   setTermination(stream, ofFront ? 'c' : 's', 'D');
   abortStream(thread, stream);
 }
@@ -110,8 +192,8 @@ export function tunnelExpired(thread: ProxyThread, stream: Stream, ofFront: bool
 export function refreshDeadlines(thread: ProxyThread, stream: Stream): void {
   const front = stream.frontend!.proxy.timeouts;
   const back = stream.backend!.proxy.timeouts;
-  let frontMs = back.tunnel || front.client;
-  let backMs = back.tunnel || back.server;
+  let frontMs = stream.tunnelTimeoutMs || stream.clientTimeoutMs;
+  let backMs = stream.tunnelTimeoutMs || stream.serverTimeoutMs;
   if (stream.backEnded && front.clientFin !== 0) frontMs = front.clientFin;
   if (stream.frontEnded && back.serverFin !== 0) backMs = back.serverFin;
   // A side that has said its last word and been told everything has nothing left to be late with.

@@ -21,6 +21,10 @@ export const LOG_SERVER_STATS = -2; // <STATS>
 /** A mark not reached. */
 export const MARK_NONE = -1;
 
+/** Values of `level` besides syslog's 0–7. */
+export const LEVEL_SILENT = -1;
+export const LEVEL_UNSET = -2;
+
 const DASH = 0x2d;
 
 export class LogRecord {
@@ -75,6 +79,7 @@ export class LogRecord {
   readonly requestLine: Uint8Array;
   private readonly requestWords: Int32Array; // the same bytes, four at a time
 
+  level = LEVEL_UNSET; // what `set-log-level` said, LEVEL_SILENT for no line at all
   logged = false; // a line was already written (option logasap); finished() writes no second one
 
   /** @param requestLineBytesMax tune.http.logurilen; HAProxy captures 1023 bytes when it is not set (see there) */
@@ -187,6 +192,7 @@ export class LogRecord {
     this.srvQueue = 0;
     this.backendQueue = 0;
     this.requestLineLength = 0;
+    this.level = LEVEL_UNSET;
     this.logged = false;
   }
 }

@@ -63,7 +63,13 @@ const RATE_TICK_MS = 0; // start of the running second
 const RATE_CURRENT = 1; // events in it
 const RATE_PREVIOUS = 2; // events in the second before
 const RATE_MAX = 3; // highest rate over all threads that this thread has seen
-const FIELD_COUNT = 52;
+const RATE_CELLS = 4;
+const LAST_RATE = REQUEST_RATE;
+
+// Of REQ_OUT_BYTES and RES_OUT_BYTES, what went through a pipe.
+export const REQ_SPLICED_BYTES = 52;
+export const RES_SPLICED_BYTES = 53;
+const FIELD_COUNT = 54;
 const ROW_CELLS = 56; // a multiple of 8: no two threads' rows share a cache line
 
 const RATE_PERIOD_MS = 1000;
@@ -138,7 +144,7 @@ export class Counters {
   }
 
   add(row: number, field: number, by: number): void {
-    assert(field >= 0 && field < FIRST_MAXIMUM, 'not a field to add to');
+    assert((field >= 0 && field < FIRST_MAXIMUM) || field >= REQ_SPLICED_BYTES, 'not a field to add to');
     this.cells[this.at(row) + field]! += by;
   }
 
@@ -220,6 +226,18 @@ export class Counters {
     };
   }
 
+  /** `clear counters`: this thread's maxima begin anew, with `all` everything but the running second of its rates. */
+  clearOwn(all: boolean): void {
+    for (let row = 0; row < this.rowCount; row++) {
+      const at = this.at(row);
+      const first = all ? 0 : QUEUE_MS_MAX;
+      const end = all ? CONNECTION_RATE : LAST_MAXIMUM + 1;
+      this.cells.fill(0, at + first, at + end);
+      for (let rate = CONNECTION_RATE; rate <= LAST_RATE; rate += RATE_CELLS) this.cells[at + rate + RATE_MAX] = 0;
+      if (all) this.cells.fill(0, at + REQ_SPLICED_BYTES, at + FIELD_COUNT);
+    }
+  }
+
   private rotateRate(row: number, rate: number, nowMs: number): void {
     const cells = this.cells;
     const cell = this.at(row) + rate;
@@ -259,4 +277,4 @@ function rateOf(cells: Float64Array, cell: number, nowMs: number): number {
   return Math.floor((previous * leftMs) / RATE_PERIOD_MS) + current;
 }
 
-assert(REQUEST_RATE + 4 === FIELD_COUNT && FIELD_COUNT <= ROW_CELLS, 'counter fields do not fit their row');
+assert(LAST_RATE + RATE_CELLS === REQ_SPLICED_BYTES && FIELD_COUNT <= ROW_CELLS, 'counter fields do not fit their row');

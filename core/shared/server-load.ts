@@ -99,6 +99,14 @@ export class ServerLoad {
     return Atomics.load(this.cells, this.offset(row) + QUEUED_MAX);
   }
 
+  /** `clear counters`: the highest values seen begin anew. By the supervisor. */
+  clearMaxima(): void {
+    for (let row = 0; row < this.rowCount; row++) {
+      Atomics.store(this.cells, this.offset(row) + CURRENT_MAX, 0);
+      Atomics.store(this.cells, this.offset(row) + QUEUED_MAX, 0);
+    }
+  }
+
   /** Takes a place if fewer than `max` are taken, over all threads; 0 means no limit. False: it is full. */
   tryAcquire(row: number, max: number): boolean {
     const offset = this.offset(row);

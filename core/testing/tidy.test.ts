@@ -27,7 +27,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   tables: ['shared', 'model'],
   balance: ['model', 'shared'],
   sample: ['http', 'model', 'shared', 'tables'],
-  rules: ['http', 'model', 'sample', 'tables'],
+  rules: ['http', 'model', 'sample', 'shared', 'tables'],
   observe: ['model', 'shared', 'sample'],
   health: ['http', 'model', 'shared'],
   vrrp: ['model'],
@@ -35,11 +35,11 @@ const ALLOWED: Record<string, readonly string[]> = {
   config: ['model', 'sample', 'rules', 'balance', 'health'],
   proxy: ['io', 'http', 'tls', 'model', 'shared', 'sample', 'rules', 'tables', 'balance', 'observe'],
   testing: ['io'],
-  'workers/proxy': ['proxy', 'http', 'tls', 'sys', 'shared', 'model', 'observe', 'io'],
+  'workers/proxy': ['proxy', 'http', 'tls', 'sys', 'shared', 'model', 'observe', 'io', 'sample', 'rules'],
   'workers/health': ['health', 'ipvs', 'netlink', 'sys', 'shared', 'model', 'observe', 'io'],
   'workers/vrrp': ['vrrp', 'netlink', 'sys', 'shared', 'model', 'observe', 'io'],
   'workers/offload': ['tls', 'sys', 'shared', 'model', 'observe'],
-  supervisor: ['sys', 'shared', 'model', 'config', 'observe'],
+  supervisor: ['sys', 'shared', 'model', 'config', 'observe', 'sample', 'rules', 'balance', 'http'],
   bench: ['supervisor', 'testing'],
 };
 

@@ -20,8 +20,11 @@ export function conditionExitCode(condition: string, messages: Messages): number
   return exitCode;
 }
 
-/** The model to run with, or the exit code when there is nothing to run: an error, or a mere check. */
-export function loadForRun(line: CommandLine, messages: Messages): Model | number {
+/**
+ * The model to run with, or the exit code when there is nothing to run: an error, or a mere check. `commands` is what
+ * -dKcli lists; it may be empty when the command line has no -dK.
+ */
+export function loadForRun(line: CommandLine, messages: Messages, commands: readonly string[]): Model | number {
   const { model, diagnostics, listenerCount } = loadConfiguration({
     files: line.files,
     programName: messages.programName,
@@ -37,6 +40,7 @@ export function loadForRun(line: CommandLine, messages: Messages): Model | numbe
     diagnosticMode: line.diagnose,
     resolveFailuresIgnored: line.ignoreUnresolved,
     warningsAreFatal: line.zeroWarning,
+    controlSockets: true,
   });
   const quietFile = model?.global.quiet === true && !line.foreground;
   messages.quiet = (line.quiet || quietFile) && !line.verbose;
@@ -45,10 +49,10 @@ export function loadForRun(line: CommandLine, messages: Messages): Model | numbe
   if (!saidByDaemon) for (const entry of diagnostics.entries) messages.print(entry.severity, entry.text);
   if (model === null) return 1;
   if (line.listLibraries) messages.say(`List of loaded object files:\n${loadedLibraries().join('\n')}\n`);
-  if (line.keywordClasses !== null) dumpKeywords(line.keywordClasses, (text) => writeAll(1, text));
+  if (line.keywordClasses !== null) dumpKeywords(line.keywordClasses, (text) => writeAll(1, text), commands);
   if (!line.check) return model;
   if (diagnostics.warningCount > 0) messages.say('Warnings were found.\n');
-  if (listenerCount === 0) {
+  if (listenerCount === 0 && model.global.controlSockets.length === 0) {
     messages.say('Configuration file has no error but will not start (no listener) => exit(2).\n');
     return 2;
   }

@@ -6,16 +6,22 @@
 
 import { flushCompileCache } from 'node:module';
 import type { Model } from '../../core/model/model.ts';
+import type { Proxy } from '../../core/model/proxy.ts';
 import type { Listener } from '../../core/model/worker-data.ts';
 import { CONNECTIONS, SESSIONS } from '../../core/shared/counters.ts';
 import { _exit } from '../../core/sys/libc.ts';
+import { Control } from '../control/control.ts';
+import { SupervisorPatterns } from '../control/patterns.ts';
+import { SupervisorVariables } from '../control/variables.ts';
+import { ControlServer } from '../control/server.ts';
 import { type CodeImage, codeIsReadable } from '../fleet/code-image.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import type { SharedTables } from '../fleet/shared-tables.ts';
 import { serverStateLines } from '../fleet/state-dump.ts';
 import type { CommandLine } from './args.ts';
+import { controlName } from './control-names.ts';
 import { Events } from './events.ts';
-import { type BoundSocket, closeSockets, pauseSockets, resumeSockets } from './listeners.ts';
+import { type BoundControl, type BoundSocket, closeSockets, pauseSockets, resumeSockets } from './listeners.ts';
 import type { Messages } from './messages.ts';
 
 const WORKER_URL = new URL('../../workers/proxy/main.ts', import.meta.url);
@@ -24,7 +30,9 @@ const HARD_STOP_MS = 2_000; // how long threads may take to end before the proce
 export interface InstanceParts {
   threadCount: number;
   tables: SharedTables;
-  sockets: BoundSocket[];
+  sockets: BoundSocket[]; // those of a frontend that was shut down leave the list
+  controls: BoundControl[];
+  fdLimit: number;
   startedAtMs: number;
   image: CodeImage | null;
   listeners: (threadIndex: number) => Listener[];
@@ -35,6 +43,10 @@ export class Instance {
   private readonly model: Model;
   private readonly messages: Messages;
   private readonly events: Events;
+  private readonly line: CommandLine;
+  private control: ControlServer | null = null;
+  private patterns: SupervisorPatterns | null = null;
+  private variables: SupervisorVariables | null = null;
   private fleet: Fleet | null = null; // null until start(): signals before that end the process or are moot
   private parts: InstanceParts | null = null;
   private stopping = false;
@@ -47,6 +59,7 @@ export class Instance {
   constructor(model: Model, messages: Messages, line: CommandLine) {
     this.model = model;
     this.messages = messages;
+    this.line = line;
     this.events = new Events(line.quiet ? 'error' : line.verbose || line.debug ? 'debug' : 'info');
     process.removeAllListeners('SIGUSR1').on('SIGUSR1', () => this.onFinish());
     process.on('SIGTERM', () => void this.endBySignal('SIGTERM', 143));
@@ -65,6 +78,12 @@ export class Instance {
 
   start(parts: InstanceParts): void {
     this.parts = parts;
+    const patterns = new SupervisorPatterns(this.model, (change) => this.fleet!.change({ kind: 'patterns', change }));
+    this.patterns = patterns;
+    const variables = new SupervisorVariables(this.model, parts.tables, patterns.store, parts.startedAtMs, (variable) =>
+      this.fleet!.change({ kind: 'proc-variable', variable }),
+    );
+    this.variables = variables;
     this.fleet = new Fleet({
       model: this.model,
       threadCount: parts.threadCount,
@@ -80,13 +99,54 @@ export class Instance {
           startMs: Date.now() - parts.startedAtMs,
         });
         parts.onReady();
+        if (!this.stopping) this.startControl(parts);
         flushCompileCache(); // now, since a process that is killed would not leave its part behind
         if (this.finishAsked) this.onFinish();
       },
       onGiveUp: (reason) => void this.giveUp(reason),
       onEvent: (level, text, fields) => this.events.emit(level, text, fields),
+      onPatterns: (change) => patterns.learn(change),
+      replay: () => patterns.replay(),
+      onVariable: (variable) => variables.learn(variable),
+      procValues: () => variables.values(),
     });
     this.fleet.start();
+  }
+
+  private startControl(parts: InstanceParts): void {
+    const of = (proxyIndex: number): BoundSocket[] =>
+      parts.sockets.filter((socket) => socket.proxyIndex === proxyIndex);
+    const control = new Control({
+      model: this.model,
+      tables: parts.tables,
+      threads: this.fleet!,
+      threadCount: parts.threadCount,
+      fdLimit: parts.fdLimit,
+      memoryMegabytes: this.line.memoryMegabytes,
+      startedAtMs: parts.startedAtMs,
+      bootMs: Math.round(Date.now() - parts.startedAtMs),
+      warningCount: () => this.messages.warningCount,
+      listenerCount: () => parts.sockets.length + parts.controls.length,
+      stopping: () => this.stopping,
+      boundSockets: parts.controls.map((bound) => ({ name: controlName(bound), level: bound.socket.level })),
+      sockets: {
+        pause: (proxyIndex) => pauseSockets(of(proxyIndex)),
+        resume: (proxyIndex) => resumeSockets(of(proxyIndex)),
+        close: (proxyIndex) => {
+          const closing = of(proxyIndex);
+          parts.sockets.splice(0, parts.sockets.length, ...parts.sockets.filter((each) => !closing.includes(each)));
+          closeSockets(closing);
+        },
+      },
+      warn: (text) => this.messages.warning(text),
+      alert: (text) => this.messages.alert(text),
+      report: (text) => this.events.emit('error', text, {}),
+      stoppedText: (proxy) => this.stoppedText(proxy),
+      patterns: this.patterns!.control,
+      variables: this.variables,
+    });
+    this.control = new ControlServer(control);
+    this.control.start(parts.controls.map(({ fd, socket }) => ({ fd, level: socket.level })));
   }
 
   private onFinish(): void {
@@ -109,21 +169,26 @@ export class Instance {
     const fleet = this.fleet!;
     const { hardStopAfterMs } = this.model.global;
     if (hardStopAfterMs > 0) setTimeout(() => void this.hardStop(), hardStopAfterMs);
+    this.control?.stop();
     await fleet.softStop();
     closeSockets(this.parts!.sockets);
     this.sayStopped();
     await fleet.drained();
+    await this.control?.drained();
     await this.leave(0);
   }
 
   private sayStopped(): void {
-    const { counters } = this.parts!.tables;
     for (const proxy of this.model.proxies) {
-      if (proxy.disabled) continue;
-      const front = proxy.kind === 'backend' ? 0 : counters.sum(counters.frontend(proxy.index), CONNECTIONS);
-      const back = proxy.kind === 'frontend' ? 0 : counters.sum(counters.backend(proxy.index), SESSIONS);
-      this.messages.warning(`Proxy ${proxy.name} stopped (cumulated conns: FE: ${front}, BE: ${back}).`);
+      if (!proxy.disabled) this.messages.warning(this.stoppedText(proxy));
     }
+  }
+
+  private stoppedText(proxy: Proxy): string {
+    const { counters } = this.parts!.tables;
+    const front = proxy.kind === 'backend' ? 0 : counters.sum(counters.frontend(proxy.index), CONNECTIONS);
+    const back = proxy.kind === 'frontend' ? 0 : counters.sum(counters.backend(proxy.index), SESSIONS);
+    return `Proxy ${proxy.name} stopped (cumulated conns: FE: ${front}, BE: ${back}).`;
   }
 
   private async hardStop(): Promise<void> {

@@ -44,8 +44,14 @@ function fixedFdCount(model: Model, threadCount: number): number {
   return (
     RUNTIME_FDS + //
     RUNTIME_FDS_PER_THREAD * threadCount +
-    bindCount * threadCount
+    bindCount * threadCount +
+    controlFdCount(model)
   );
+}
+
+// Operators count besides clients, as their sockets do.
+function controlFdCount({ global }: Model): number {
+  return global.controlSockets.length === 0 ? 0 : global.controlSockets.length + global.controlMaxconn;
 }
 
 /** Pipes of splicing proxies, a quarter of their connections; -1 when nothing bounds them before maxconn is known. */

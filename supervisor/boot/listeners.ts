@@ -5,7 +5,7 @@
 // together, in HAProxy's words; whether another round may help (an old process still holds the port) is said too.
 
 import { chmodSync, chownSync, linkSync, readFileSync, renameSync, unlinkSync } from 'node:fs';
-import type { Model } from '../../core/model/model.ts';
+import type { ControlSocket, Model } from '../../core/model/model.ts';
 import type { Bind, Proxy } from '../../core/model/proxy.ts';
 import {
   AF_INET,
@@ -58,6 +58,12 @@ export interface BoundSocket {
   backlog: number;
 }
 
+/** A listening socket of the runtime API. */
+export interface BoundControl {
+  socket: ControlSocket;
+  fd: number;
+}
+
 export interface BindFailure {
   severity: 'ALERT' | 'WARNING';
   text: string; // "Binding [file:line] for frontend f: protocol tcpv4: … for [ip:port]."
@@ -66,6 +72,7 @@ export interface BindFailure {
 
 export interface BindResult {
   sockets: BoundSocket[];
+  controls: BoundControl[];
   failures: BindFailure[];
 }
 
@@ -76,9 +83,15 @@ export interface BindOptions {
 
 /** Binds and listens everywhere. With any ALERT among the failures the caller must give up or try again. */
 export function bindAll(model: Model, options: BindOptions): BindResult {
-  const result: BindResult = { sockets: [], failures: [] };
+  const result: BindResult = { sockets: [], controls: [], failures: [] };
   const seenFds = new Set<number>();
   const said = new Set<string>(); // sockets of several threads fail alike
+  for (const socket of model.global.controlSockets) {
+    const round = new BindRound(model, controlProxy(model), controlBind(socket), SHARED_BY_ALL, seenFds);
+    const fds = round.open();
+    result.failures.push(...round.failures);
+    if (fds !== null) result.controls.push({ socket, fd: fds[0]! });
+  }
   for (const proxy of model.proxies) {
     if (proxy.disabled) continue;
     for (const [bindIndex, bind] of proxy.binds.entries()) {
@@ -92,6 +105,44 @@ export function bindAll(model: Model, options: BindOptions): BindResult {
     }
   }
   return result;
+}
+
+const SHARED_BY_ALL: BindOptions = { threadCount: 1, reusePort: false };
+
+/** What messages and backlogs need of the proxy a bind belongs to. */
+type BindOwner = Pick<Proxy, 'kind' | 'name' | 'backlog' | 'maxconn'>;
+
+// HAProxy's name for what stands behind its runtime sockets.
+function controlProxy(model: Model): BindOwner {
+  return { kind: 'frontend', name: 'GLOBAL', backlog: 0, maxconn: model.global.controlMaxconn };
+}
+
+function controlBind({ address, unixMode, unixUid, unixGid, file, line }: ControlSocket): Bind {
+  return {
+    address,
+    name: '',
+    id: 0,
+    acceptProxy: false,
+    backlog: 0,
+    maxconn: 0,
+    interfaceName: '',
+    transparent: false,
+    tcpFastOpen: false,
+    deferAccept: false,
+    mss: 0,
+    v4v6: false,
+    v6only: false,
+    unixMode,
+    unixUid,
+    unixGid,
+    tcpUserTimeoutMs: 0,
+    file,
+    line,
+  };
+}
+
+export function closeControls(controls: readonly BoundControl[]): void {
+  for (const { fd } of controls) closeFd(fd);
 }
 
 export function closeSockets(sockets: readonly BoundSocket[]): void {
@@ -121,7 +172,7 @@ export function resumeSockets(sockets: readonly BoundSocket[]): boolean {
 }
 
 /** "proxy" is HAProxy's word for a listen section. */
-export function proxyTypeText(proxy: Proxy): string {
+export function proxyTypeText(proxy: Pick<Proxy, 'kind'>): string {
   return proxy.kind === 'listen' ? 'proxy' : proxy.kind;
 }
 
@@ -142,7 +193,7 @@ class BindRound {
   readonly backlog: number;
   inherited = false;
   tcp = false;
-  private readonly proxy: Proxy;
+  private readonly proxy: BindOwner;
   private readonly bind: Bind;
   private readonly options: BindOptions;
   private readonly seenFds: Set<number>;
@@ -150,7 +201,7 @@ class BindRound {
   private protocol = 'tcpv4';
   private label = '';
 
-  constructor(model: Model, proxy: Proxy, bind: Bind, options: BindOptions, seenFds: Set<number>) {
+  constructor(model: Model, proxy: BindOwner, bind: Bind, options: BindOptions, seenFds: Set<number>) {
     this.proxy = proxy;
     this.bind = bind;
     this.options = options;

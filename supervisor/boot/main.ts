@@ -78,7 +78,9 @@ async function run(line: CommandLine): Promise<void> {
     }
   }
   const { loadForRun } = await import('./check.ts');
-  const loaded = loadForRun(line, messages);
+  // Only a list of keywords needs to know the commands before they are served.
+  const commands = line.keywordClasses === null ? [] : (await import('../control/keywords.ts')).commandKeywords();
+  const loaded = loadForRun(line, messages, commands);
   if (typeof loaded === 'number') process.exit(loaded);
   const { start } = await import('./start.ts');
   await start(line, loaded, messages, Date.now() - process.uptime() * 1000);

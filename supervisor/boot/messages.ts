@@ -10,6 +10,7 @@ export type Severity = 'NOTICE' | 'WARNING' | 'ALERT' | 'DIAG';
 
 export class Messages {
   quiet = false;
+  warningCount = 0; // said or, being quiet, not
   readonly programName: string; // how weir was called, for "[name.main()]"
   private readonly programPath: string;
   private introduced = false;
@@ -41,6 +42,7 @@ export class Messages {
   }
 
   print(severity: Severity, text: string): void {
+    if (severity === 'WARNING') this.warningCount++;
     if (this.quiet) return;
     let out = '';
     if (!this.introduced && severity !== 'NOTICE') {

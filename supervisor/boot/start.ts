@@ -10,10 +10,11 @@ import { dup2 } from '../../core/sys/libc.ts';
 import { readCodeImage } from '../fleet/code-image.ts';
 import { createSharedTables } from '../fleet/shared-tables.ts';
 import type { CommandLine } from './args.ts';
+import { controlName } from './control-names.ts';
 import { isDaemonChild, launchDaemon, reportReady } from './daemon.ts';
 import { Instance } from './instance.ts';
 import { applyLimits } from './limits.ts';
-import { type BoundSocket, bindAll, closeSockets } from './listeners.ts';
+import { type BindResult, type BoundSocket, bindAll, closeControls, closeSockets } from './listeners.ts';
 import type { Messages } from './messages.ts';
 import { writePidfile } from './pidfile.ts';
 import { dropIdentity, enterChroot, warnAboutRoot } from './privileges.ts';
@@ -37,28 +38,33 @@ export async function start(line: CommandLine, loaded: Model, messages: Messages
   const model = withMaxconn(loaded, limits.maxconn);
 
   const instance = new Instance(model, messages, line);
-  const sockets = await bindWithRetry(model, line, messages);
-  if (sockets.length === 0) {
+  const bound = await bindWithRetry(model, line, messages);
+  const { sockets, controls } = bound;
+  if (sockets.length === 0 && controls.length === 0) {
     messages.mainAlert("No enabled listener found (check for 'bind' directives) ! Exiting.");
     process.exit(1);
   }
+  // As HAProxy: scripts and samples find the runtime sockets there.
+  if (controls.length > 0) process.env['HAPROXY_CLI'] = controls.map(controlName).join(';');
   if (messages.quiet) redirect(nullFd);
   const pidfile = model.global.pidfile;
-  if (daemon && pidfile !== '' && !writePidfile(pidfile, messages)) return giveUp(sockets, line);
+  if (daemon && pidfile !== '' && !writePidfile(pidfile, messages)) return giveUp(bound, line);
 
   warnAboutRoot(model.global, messages);
   const confined = model.global.chroot !== '' || model.global.uid > 0;
   const image = confined ? readCodeImage() : null;
   if (confined) instance.prepareForConfinement();
-  if (!enterChroot(model.global.chroot, messages)) return giveUp(sockets, line);
+  if (!enterChroot(model.global.chroot, messages)) return giveUp(bound, line);
   tellOldPids(line.oldPids, line.oldPidsSignal);
-  if (!dropIdentity(model.global, messages)) return giveUp([], line);
+  if (!dropIdentity(model.global, messages)) return giveUp(null, line);
 
   const tables = createSharedTables(model, threadCount, limits.fdLimit);
   instance.start({
     threadCount,
     tables,
     sockets,
+    controls,
+    fdLimit: limits.fdLimit,
     startedAtMs,
     image,
     listeners: (threadIndex) => listenersOf(sockets, threadIndex),
@@ -73,9 +79,14 @@ export async function start(line: CommandLine, loaded: Model, messages: Messages
   });
 }
 
-/** With the connection limit that was computed; the rest of the command line is in it already. */
+/**
+ * A copy with the connection limit that was computed; the rest of the command line is in it already. Runtime commands
+ * change it, so that threads started later begin with what was commanded.
+ */
 function withMaxconn(model: Model, maxconn: number): Model {
-  return { ...model, global: { ...model.global, maxconn } };
+  const copy = structuredClone(model);
+  copy.global.maxconn = maxconn;
+  return copy;
 }
 
 function fdsOf(model: Model): number[] {
@@ -83,6 +94,7 @@ function fdsOf(model: Model): number[] {
   for (const proxy of model.proxies) {
     for (const bind of proxy.binds) if (bind.address.family === 'fd') fds.push(bind.address.fd);
   }
+  for (const { address } of model.global.controlSockets) if (address.family === 'fd') fds.push(address.fd);
   for (const target of [...model.global.log, ...model.proxies.flatMap((proxy) => proxy.log)]) {
     if (target.address.family === 'fd') fds.push(target.address.fd);
   }
@@ -97,20 +109,22 @@ function listenersOf(sockets: readonly BoundSocket[], threadIndex: number): List
   }));
 }
 
-async function bindWithRetry(model: Model, line: CommandLine, messages: Messages): Promise<BoundSocket[]> {
+async function bindWithRetry(model: Model, line: CommandLine, messages: Messages): Promise<BindResult> {
   const options = { threadCount: model.global.nbthread, reusePort: !line.noReusePort };
   for (let attempt = 0; ; attempt++) {
-    const { sockets, failures } = bindAll(model, options);
+    const bound = bindAll(model, options);
+    const { failures } = bound;
     const alerts = failures.filter((failure) => failure.severity === 'ALERT');
     const helpless = line.oldPids.length === 0 || attempt >= BIND_TRIES_MAX || !alerts.every((each) => each.retryable);
     if (alerts.length === 0 || helpless || tellOldPids(line.oldPids, 'SIGTTOU') === 0) {
       for (const failure of failures) messages.print(failure.severity, failure.text);
-      if (alerts.length === 0) return sockets;
+      if (alerts.length === 0) return bound;
       messages.mainAlert('Some protocols failed to start their listeners! Exiting.');
       if (attempt > 0) tellOldPids(line.oldPids, 'SIGTTIN');
       process.exit(1);
     }
-    closeSockets(sockets);
+    closeSockets(bound.sockets);
+    closeControls(bound.controls);
     await new Promise((resolve) => setTimeout(resolve, BIND_RETRY_MS));
   }
 }
@@ -129,8 +143,11 @@ function tellOldPids(pids: readonly number[], signal: NodeJS.Signals): number {
   return told;
 }
 
-function giveUp(sockets: readonly BoundSocket[], line: CommandLine): never {
-  closeSockets(sockets);
+function giveUp(bound: BindResult | null, line: CommandLine): never {
+  if (bound !== null) {
+    closeSockets(bound.sockets);
+    closeControls(bound.controls);
+  }
   tellOldPids(line.oldPids, 'SIGTTIN');
   process.exit(1);
 }

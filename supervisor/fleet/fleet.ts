@@ -8,7 +8,18 @@
 import { Worker } from 'node:worker_threads';
 import { monotonicMs } from '../../core/base/clock.ts';
 import type { Model } from '../../core/model/model.ts';
-import type { EventLevel, FromWorker, Listener, ProxyWorkerData, ToWorker } from '../../core/model/worker-data.ts';
+import type {
+  Change,
+  EventLevel,
+  FromWorker,
+  Listener,
+  PatternChange,
+  ProcValue,
+  ProxyWorkerData,
+  Question,
+  ThreadAnswer,
+  ToWorker,
+} from '../../core/model/worker-data.ts';
 import { SHUT_RDWR } from '../../core/sys/abi.ts';
 import { close, shutdown } from '../../core/sys/libc.ts';
 import { type CodeImage, workerSource } from './code-image.ts';
@@ -28,6 +39,12 @@ export interface FleetOptions {
   onReady: () => void; // once: all threads accept
   onGiveUp: (reason: string) => void; // the process cannot serve (any more)
   onEvent: (level: EventLevel, text: string, fields: Record<string, string | number>) => void;
+  /** A thread's rules changed patterns; the other threads are told. */
+  onPatterns?: (change: PatternChange) => void;
+  onVariable?: (variable: ProcValue) => void; // likewise, of a proc variable
+  procValues?: () => readonly ProcValue[]; // what a thread that starts now begins with
+  /** What a thread that starts later must be told to be like the others. */
+  replay?: () => Iterable<Change>;
 }
 
 interface Slot {
@@ -39,6 +56,7 @@ interface Slot {
   pingsOut: Map<number, () => void>; // by id, who waits for the pong
   unanswered: boolean; // since the last look of the watch
   dumpsOut: ((text: string) => void)[];
+  asksOut: Map<number, (answer: ThreadAnswer | null) => void>; // by id; null: the thread is gone
 }
 
 export class Fleet {
@@ -48,6 +66,7 @@ export class Fleet {
   private phase: 'running' | 'draining' | 'stopping' = 'running';
   private announced = false; // onReady was called
   private paused = false;
+  private readonly pausedProxies = new Set<number>(); // by command: a replacement thread must not accept there
   private pingId = 0;
   private watch: NodeJS.Timeout | null = null;
   private readonly emptied: (() => void)[] = []; // wait until every thread is gone
@@ -66,6 +85,7 @@ export class Fleet {
         pingsOut: new Map(),
         unanswered: false,
         dumpsOut: [],
+        asksOut: new Map(),
       });
     }
   }
@@ -141,6 +161,22 @@ export class Fleet {
     );
   }
 
+  /** Resolves when every living thread has made the change. Later ones start with the model as it is then. */
+  change(change: Change): Promise<void> {
+    if (change.kind === 'frontend-accepts') {
+      if (change.accepts || change.forGood) this.pausedProxies.delete(change.proxyIndex);
+      else this.pausedProxies.add(change.proxyIndex);
+    }
+    this.postAll({ kind: 'change', change });
+    return this.settle();
+  }
+
+  /** What every living thread answers, in order of threads. */
+  async ask(question: Question): Promise<ThreadAnswer[]> {
+    const answers = await Promise.all(this.slots.map((slot) => this.askOne(slot, question)));
+    return answers.filter((answer) => answer !== null);
+  }
+
   /** Test hook: makes one thread throw. */
   crash(threadIndex: number): void {
     this.post(this.slots[threadIndex % this.slots.length]!, { kind: 'crash' });
@@ -155,6 +191,7 @@ export class Fleet {
       listeners: this.options.listeners(slot.index),
       engine: model.global.engine,
       shared: tables.buffers,
+      procValues: this.options.procValues?.() ?? [],
       startedAtMs,
       pid: process.pid,
     };
@@ -170,6 +207,11 @@ export class Fleet {
     });
     worker.on('exit', (code) => this.onExit(slot, failure === '' ? `exit code ${code}` : failure));
     if (this.paused) this.post(slot, { kind: 'pause' });
+    for (const change of this.options.replay?.() ?? []) this.post(slot, { kind: 'change', change });
+    for (const proxyIndex of this.pausedProxies) {
+      const change: Change = { kind: 'frontend-accepts', proxyIndex, accepts: false, forGood: false };
+      this.post(slot, { kind: 'change', change });
+    }
   }
 
   private onMessage(slot: Slot, message: FromWorker): void {
@@ -187,8 +229,29 @@ export class Fleet {
       }
       case 'dump':
         return slot.dumpsOut.shift()?.(message.text);
+      case 'answer': {
+        const asker = slot.asksOut.get(message.id);
+        slot.asksOut.delete(message.id);
+        return asker?.(message.answer);
+      }
       case 'event':
         return this.options.onEvent(message.level, message.text, { thread: slot.index, ...message.fields });
+      case 'proc-variable-changed':
+        this.options.onVariable?.(message.variable);
+        // To its author as well, so that all end with the value that came here last.
+        this.postAll({ kind: 'change', change: { kind: 'proc-variable', variable: message.variable } });
+        return;
+      case 'patterns-changed': {
+        const { change } = message;
+        this.options.onPatterns?.(change);
+        // To its author as well, so that all end with the change that came here last; but who has deleted an entry would
+        // delete the next one of the same key.
+        for (const other of this.slots) {
+          if (other === slot && change.kind === 'delete') continue;
+          this.post(other, { kind: 'change', change: { kind: 'patterns', change } });
+        }
+        return;
+      }
       case 'stopped':
         return;
     }
@@ -260,6 +323,8 @@ export class Fleet {
     for (const waiter of slot.pingsOut.values()) waiter();
     slot.pingsOut.clear();
     for (const waiter of slot.dumpsOut.splice(0)) waiter('');
+    for (const asker of slot.asksOut.values()) asker(null);
+    slot.asksOut.clear();
   }
 
   private leave(slot: Slot): void {
@@ -284,6 +349,15 @@ export class Fleet {
     return new Promise((resolve) => {
       slot.pingsOut.set(id, resolve);
       this.post(slot, { kind: 'ping', id });
+    });
+  }
+
+  private askOne(slot: Slot, question: Question): Promise<ThreadAnswer | null> {
+    if (slot.worker === null) return Promise.resolve(null);
+    const id = ++this.pingId;
+    return new Promise((resolve) => {
+      slot.asksOut.set(id, resolve);
+      this.post(slot, { kind: 'ask', id, question });
     });
   }
 

@@ -9,13 +9,17 @@ import type { Engine } from '../../core/io/engine.ts';
 import { LogSocket } from '../../core/io/log-socket.ts';
 import { Timers } from '../../core/io/timers.ts';
 import type { Model } from '../../core/model/model.ts';
-import type { FromWorker, ProxyWorkerData, ToWorker } from '../../core/model/worker-data.ts';
+import type { FromWorker, ProxyWorkerData, Question, ThreadAnswer, ToWorker } from '../../core/model/worker-data.ts';
 import { Logging } from '../../core/observe/logger.ts';
+import { applyChange } from '../../core/proxy/changes.ts';
 import { runTurn, runWoken } from '../../core/proxy/dispatch.ts';
 import { drainIdle, stopAll } from '../../core/proxy/drain.ts';
+import { giveLanguage } from '../../core/proxy/language-link.ts';
 import { linkModel } from '../../core/proxy/link.ts';
 import { Listeners } from '../../core/proxy/listener.ts';
+import { killStream, listStreams, threadFigures } from '../../core/proxy/sessions.ts';
 import { ProxyThread, STATIC_BYTES_BASE, STATIC_BYTES_PER_SERVER } from '../../core/proxy/thread.ts';
+import { PatternStore } from '../../core/sample/patterns/store.ts';
 import { Counters } from '../../core/shared/counters.ts';
 import { FdOwners } from '../../core/shared/fd-owners.ts';
 import { Rotations } from '../../core/shared/rotations.ts';
@@ -43,6 +47,7 @@ export class ProxyLoop {
   private readonly thread: ProxyThread;
   private readonly listeners: Listeners;
   private readonly logging: Logging;
+  private readonly patterns: PatternStore; // what this thread's rules match with
   private readonly clock = new TurnClock();
   private readonly wallClock = new TurnWallClock();
   private readonly timers: Timers;
@@ -63,6 +68,7 @@ export class ProxyLoop {
       dataBytes: Math.max(SLOT_DATA_BYTES, model.global.bufsize),
       staticBytes: STATIC_BYTES_BASE + model.serverCount * STATIC_BYTES_PER_SERVER + model.proxies.length * 4096,
     });
+    this.patterns = new PatternStore(model.patternRefs);
     this.wakeBoard = new WakeBoard(shared.wake, (fd) => void eventfd_write(fd, 1));
     const choice = makeEngine(data.engine, buffers, this.wakeBoard.eventfdOf(threadIndex));
     this.engine = choice.engine;
@@ -89,6 +95,14 @@ export class ProxyLoop {
     this.logging = new Logging(model, logSocket, this.wallClock, data.pid);
     this.thread.ownFds(logSocket.fds());
     const rotations = new Rotations(shared.rotations, threadIndex);
+    giveLanguage(this.thread, {
+      pid: data.pid,
+      startedAtMs: data.startedAtMs,
+      procValues: data.procValues,
+      patterns: this.patterns,
+      onPatterns: (change) => post({ kind: 'patterns-changed', change }),
+      onVariable: (variable) => post({ kind: 'proc-variable-changed', variable }),
+    });
     linkModel(this.thread, this.logging, rotations, (data.startedAtMs + threadIndex * 7919) | 0);
     this.listeners = new Listeners(this.thread, data.listeners);
   }
@@ -123,6 +137,12 @@ export class ProxyLoop {
       case 'dump':
         this.post({ kind: 'dump', text: this.describe() });
         return;
+      case 'change':
+        applyChange(this.thread, this.listeners, this.patterns, message.change);
+        return runWoken(this.thread);
+      case 'ask':
+        this.post({ kind: 'answer', id: message.id, answer: this.answer(message.question) });
+        return runWoken(this.thread);
       case 'ping':
         this.post({ kind: 'pong', id: message.id });
         return;
@@ -131,6 +151,17 @@ export class ProxyLoop {
         return;
       default:
         throw new Error(`unknown message ${(message as { kind: string }).kind}`);
+    }
+  }
+
+  private answer(question: Question): ThreadAnswer {
+    switch (question.kind) {
+      case 'figures':
+        return { kind: 'figures', ...threadFigures(this.thread, this.logging.sink.writer.droppedCount) };
+      case 'streams':
+        return { kind: 'streams', streams: listStreams(this.thread) };
+      case 'kill-stream':
+        return { kind: 'kill-stream', killed: killStream(this.thread, question.id) };
     }
   }
 

@@ -4,6 +4,7 @@ import type { Global, Model } from '../../model/model.ts';
 import type { Bind, LogTarget, Proxy, SendProxy, Server } from '../../model/proxy.ts';
 import type { ParseContext } from './context.ts';
 import type { BindDraft, GlobalDraft, LoggerDraft, ProxyDraft, ServerDraft, ServerSettings } from './drafts.ts';
+import { allRules } from './keywords-rules.ts';
 import { fromBytes } from './text.ts';
 
 export interface CommandLineSettings {
@@ -25,6 +26,9 @@ export function buildModel(context: ParseContext, files: readonly string[], sett
     proxies,
     serverCount: serverIndex,
     files: [...files],
+    patternRefs: context.patternRefs,
+    userlists: context.userlists,
+    httpErrors: context.httpErrors.map(({ name, replies }) => ({ name, replies })),
   };
   return settle(model);
 }
@@ -62,6 +66,9 @@ function buildGlobal(draft: GlobalDraft, settings: CommandLineSettings): Global 
     controlSockets: draft.statsSockets.map((socket) => ({ ...socket })),
     controlTimeoutMs: draft.statsTimeoutMs,
     controlMaxconn: draft.statsMaxconn,
+    setVars: draft.setVars,
+    variableLimits: { ...draft.variableLimits },
+    cookieLength: draft.cookieLength,
     quiet: draft.quiet,
     zeroWarning: draft.zeroWarning,
   };
@@ -90,7 +97,7 @@ function buildProxy(draft: ProxyDraft, index: number, firstServerIndex: number):
     maxconn: draft.maxconn,
     backlog: draft.backlog,
     rateLimitSessions: draft.rateLimitSessions,
-    switching: draft.front ? draft.switching.map((rule) => ({ ...rule })) : [],
+    switching: draft.front ? draft.switching.map((rule) => ({ ...rule, backend: fromBytes(rule.backend) })) : [],
     defaultBackend: draft.front ? draft.defaultBackend : '',
     monitorUri: draft.front ? draft.monitorUri : '',
     clitcpka: has('clitcpka'),
@@ -131,7 +138,26 @@ function buildProxy(draft: ProxyDraft, index: number, firstServerIndex: number):
     log: logTargets(draft.loggers),
     logFormat: draft.front && draft.logFormat !== null ? draft.logFormat.kind : 'default',
     logTag: draft.logTag,
+    customLogFormat: draft.front ? draft.customLogFormat : null,
+    errorLogFormat: draft.front ? draft.errorLogFormat : null,
+    logFormatSd: draft.front ? draft.logFormatSd : null,
+    uniqueIdFormat: draft.front ? draft.uniqueIdFormat : null,
+    uniqueIdHeader: draft.front ? draft.uniqueIdHeader : '',
+    rules: allRules(draft),
+    serverRules: draft.back ? buildServerRules(draft, firstServerIndex) : [],
+    requestCaptures: draft.front ? draft.requestCaptures : [],
+    responseCaptures: draft.front ? draft.responseCaptures : [],
+    cookieCapture: draft.front ? draft.cookieCapture : null,
+    errorReplies: draft.errorReplies,
+    httpBufferRequest: has('http-buffer-request'),
   };
+}
+
+function buildServerRules(draft: ProxyDraft, firstServerIndex: number): Proxy['serverRules'] {
+  return draft.serverRules.map((rule) => {
+    const at = rule.format === null ? draft.servers.findIndex((server) => server.name === rule.server) : -1;
+    return { ...rule, serverIndex: at < 0 ? -1 : firstServerIndex + at };
+  });
 }
 
 function lastOfEachStatus(draft: ProxyDraft): Proxy['errorFiles'] {
@@ -184,12 +210,22 @@ function connectionLimits({ minconn, maxconn }: ServerSettings): { minconn: numb
   return minconn > maxconn ? { minconn: 0, maxconn: minconn } : { minconn, maxconn };
 }
 
+/** Parts in the rule language: their text stays bytes (latin1), as it is compared with bytes. */
+const LANGUAGE_KEYS: ReadonlySet<string> = new Set([
+  ...['patternRefs', 'userlists', 'httpErrors', 'setVars', 'switching', 'rules', 'serverRules', 'errorReplies'],
+  ...['customLogFormat', 'errorLogFormat', 'logFormatSd', 'uniqueIdFormat'],
+  ...['requestCaptures', 'responseCaptures', 'cookieCapture'],
+]);
+
 /** A plain structure with its byte strings made text, frozen all through; byte arrays stay as they are. */
 function settle<Value>(value: Value): Value {
   if (typeof value === 'string') return fromBytes(value) as Value;
-  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value;
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return value;
   if (Array.isArray(value)) return Object.freeze(value.map(settle)) as Value;
   const out: Record<string, unknown> = {};
-  for (const key of Object.keys(value)) out[key] = settle((value as Record<string, unknown>)[key]);
+  for (const key of Object.keys(value)) {
+    const item = (value as Record<string, unknown>)[key];
+    out[key] = LANGUAGE_KEYS.has(key) ? item : settle(item);
+  }
   return Object.freeze(out) as Value;
 }

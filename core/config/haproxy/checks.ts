@@ -3,9 +3,19 @@
 // Order and wording are HAProxy's. Each proxy is settled completely before the next; the first one with an error
 // ends the stage, its own errors having been reported together.
 
+import {
+  checkRules,
+  dropHttpRules,
+  readDynamicName,
+  settleServerRules,
+  warnLayer6,
+  warnUpgrade,
+} from './checks-rules.ts';
 import type { ParseContext } from './context.ts';
 import type { ProxyDraft, ServerDraft } from './drafts.ts';
+import { settleErrorReplies } from './error-replies.ts';
 import { switchOptions } from './keywords-option.ts';
+import { resolveNames } from './names.ts';
 
 /** HAProxy never hands out 1 to a proxy by itself, an old slip that configurations have come to rely on. */
 const PROXY_ID_FIRST = 2;
@@ -13,6 +23,10 @@ const PROXY_ID_FIRST = 2;
 /** Settles all proxies. False: there were errors. */
 export function checkProxies(context: ParseContext): boolean {
   assignProxyIds(context.proxies);
+  let sound = true;
+  for (const defaults of context.namedDefaults.values()) if (!checkRules(defaults, context)) sound = false;
+  if (!sound) return false;
+  for (const defaults of context.namedDefaults.values()) if (!resolveNames(defaults, context)) return false;
   for (const proxy of context.proxies) {
     if (proxy.disabled) continue;
     if (!new ProxyCheck(proxy, context).run()) return false;
@@ -50,6 +64,10 @@ class ProxyCheck {
     }
     this.defaultBackend();
     this.switchingRules();
+    if (!settleServerRules(proxy, this.context)) this.sound = false;
+    if (!checkRules(proxy, this.context)) this.sound = false;
+    warnUpgrade(proxy, this.context);
+    if (!resolveNames(proxy, this.context)) this.sound = false;
     this.timeouts();
     this.serverNames();
     assignServerIds(proxy.servers);
@@ -57,6 +75,7 @@ class ProxyCheck {
     if (proxy.front && proxy.loggers.length === 0 && proxy.logFormat !== null) {
       this.warn(`log format ignored for ${this.title} since it has no log address.`);
     }
+    if (!settleErrorReplies(proxy, this.context)) this.sound = false;
     if (proxy.mode !== 'http' && !proxy.upgradesToHttp) this.httpOnly();
     this.serverProtocols();
     return this.sound;
@@ -137,7 +156,24 @@ class ProxyCheck {
   }
 
   private switchingRules(): void {
-    for (const rule of this.proxy.switching) this.target(rule.backend, 'use_backend', "in a 'use_backend' rule");
+    for (const rule of this.proxy.switching) {
+      const format = readDynamicName(rule.backend, 'use_backend', rule, this.proxy, this.context);
+      if (typeof format === 'string') {
+        this.alert(
+          `Parsing [${rule.file}:${rule.line}]: failed to parse use_backend rule '${rule.backend}' : ${format}.`,
+        );
+        continue;
+      }
+      if (format !== null) {
+        rule.format = format;
+        rule.backend = '';
+        this.proxy.upgradesToHttp = true; // whatever it will be
+        continue;
+      }
+      const target = this.target(rule.backend, 'use_backend', "in a 'use_backend' rule");
+      if (target !== null) rule.backendIndex = this.context.proxies.indexOf(target);
+      warnLayer6(rule.condition, this.proxy, this.context);
+    }
   }
 
   private timeouts(): void {
@@ -180,6 +216,7 @@ class ProxyCheck {
       this.warn(`'monitor-uri' statement ignored for ${this.title} as it requires HTTP mode.`);
       proxy.monitorUri = '';
     }
+    dropHttpRules(proxy, this.context);
     for (const { name, http, side } of switchOptions) {
       const fits = side === 'both' || proxy[side];
       if (!http || !fits || !proxy.options.has(name)) continue;

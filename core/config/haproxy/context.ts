@@ -3,10 +3,12 @@
 // Every complaint goes through here, so that the layout is one: ` : ` and `: ` after the place are both HAProxy's
 // and differ by keyword. A fatal alert marks the line; the reader goes on to the next one, as HAProxy does.
 
+import type { PatternRef, Userlist } from '../../model/language.ts';
+import { PatternLoader } from '../../sample/patterns/load.ts';
 import type { AddressContext } from './addresses.ts';
 import type { EnabledOptions } from './conditions.ts';
 import type { Diagnostics } from './diagnostics.ts';
-import { GlobalDraft, type Place, type ProxyDraft } from './drafts.ts';
+import { GlobalDraft, type HttpErrorsDraft, type Place, type ProxyDraft, type UserlistDraft } from './drafts.ts';
 import type { Environment } from './environment.ts';
 import type { Resolver } from './resolve.ts';
 
@@ -50,6 +52,12 @@ export class ParseContext implements AddressContext {
   private readonly proxiesByName = new Map<string, ProxyDraft[]>();
   readonly namedDefaults = new Map<string, ProxyDraft>();
   readonly seenOnce = new Set<string>(); // words of the global section that a second line may not repeat
+  readonly patternRefs: PatternRef[] = [];
+  readonly patterns: PatternLoader; // what reads them
+  readonly userlists: Userlist[] = []; // users are filled in when everything is read
+  readonly userlistDrafts: UserlistDraft[] = []; // the same ones, as read
+  readonly httpErrors: HttpErrorsDraft[] = [];
+  defaultsCount = 0; // defaults sections so far
   readonly guids = new Map<string, string>(); // guid → who has it, in HAProxy's words
   lastDefaults: ProxyDraft | null = null; // what the next unnamed reference inherits from
   proxy: ProxyDraft | null = null; // the section being read
@@ -75,6 +83,7 @@ export class ParseContext implements AddressContext {
     this.environment = environment;
     this.resolver = resolver;
     this.options = options;
+    this.patterns = new PatternLoader(this);
   }
 
   addProxy(proxy: ProxyDraft): void {

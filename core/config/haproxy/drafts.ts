@@ -3,6 +3,8 @@
 // A draft keeps what the words said, not yet what they mean: fall-backs, references and identifiers are settled in
 // checks.ts, and build.ts turns the result into the frozen Model. A `defaults` section is a draft like the others.
 
+import type { AclTest, FormatAst } from '../../model/language.ts';
+import type { Model } from '../../model/model.ts';
 import type {
   Address,
   BalanceAlgorithm,
@@ -16,6 +18,16 @@ import type {
   Source,
   Timeouts,
 } from '../../model/proxy.ts';
+import type {
+  CaptureSlot,
+  CookieCapture,
+  ReplyAst,
+  RuleAst,
+  Rules,
+  ServerRule,
+  SwitchingRule,
+} from '../../model/rules.ts';
+import type { GroupTest, NameUse } from '../../sample/parse-scope.ts';
 
 export type SectionKind = 'defaults' | 'frontend' | 'backend' | 'listen';
 
@@ -123,8 +135,25 @@ export interface ServerDraft extends Place {
   readonly settings: ServerSettings;
 }
 
-export interface SwitchingDraft extends Place {
-  readonly backend: string;
+/** Rules as read; the arrays grow line by line. */
+export type RulesDraft = {
+  -readonly [Key in keyof Rules]: Rules[Key] extends readonly RuleAst[] ? RuleAst[] : Rules[Key];
+};
+
+export function noRules(): RulesDraft {
+  return {
+    tcpRequestConnection: [],
+    tcpRequestSession: [],
+    tcpRequestContent: [],
+    tcpResponseContent: [],
+    httpRequest: [],
+    httpResponse: [],
+    httpAfterResponse: [],
+    redirect: [],
+    tcpRequestInspectDelayMs: 0,
+    tcpResponseInspectDelayMs: 0,
+    defaultsId: 0,
+  };
 }
 
 export interface LogFormatDraft extends Place {
@@ -133,6 +162,20 @@ export interface LogFormatDraft extends Place {
 
 export interface ErrorFileDraft extends Place {
   readonly errorFile: ErrorFile;
+}
+
+/** A line that says what to answer with some status, in the order of the file. */
+export type ErrorLine = Place &
+  (
+    | { readonly kind: 'file'; readonly errorFile: ErrorFile }
+    | { readonly kind: 'reply'; readonly status: number; readonly reply: ReplyAst }
+    | { readonly kind: 'section'; readonly name: string; readonly statuses: readonly number[] } // none: all it has
+  );
+
+/** A section http-errors. */
+export interface HttpErrorsDraft extends Place {
+  readonly name: string;
+  readonly replies: { status: number; reply: ReplyAst }[];
 }
 
 export interface BalanceDraft {
@@ -180,7 +223,7 @@ export class ProxyDraft implements Place {
   maxconn = 0;
   backlog = 0;
   rateLimitSessions = 0;
-  switching: SwitchingDraft[] = [];
+  switching: SwitchingRule[] = [];
   defaultBackend = '';
   monitorUri = '';
   logFormat: LogFormatDraft | null = null;
@@ -202,6 +245,27 @@ export class ProxyDraft implements Place {
   errorFiles: ErrorFileDraft[] = [];
   loggers: LoggerDraft[] = [];
   logTag = '';
+  customLogFormat: FormatAst | null = null; // counts when logFormat says 'custom'
+  errorLogFormat: FormatAst | null = null;
+  logFormatSd: FormatAst | null = null;
+  uniqueIdFormat: FormatAst | null = null;
+  uniqueIdHeader = '';
+
+  // The rule language. `acls` are this section's named ones; rules already hold what they refer to.
+  acls = new Map<string, { name: string; tests: AclTest[] }>();
+  nameUses: NameUse[] = []; // names to be looked up when everything is read (names.ts)
+  groupTests: GroupTest[] = [];
+  rules: RulesDraft = noRules();
+  serverRules: ServerRule[] = [];
+  requestCaptures: CaptureSlot[] = [];
+  responseCaptures: CaptureSlot[] = [];
+  cookieCapture: CookieCapture | null = null;
+  errorLines: ErrorLine[] = [];
+  errorReplies: { status: number; reply: ReplyAst }[] = []; // as errorFiles: settled from errorLines
+  // Rules of defaults sections: their number (0 none), whom theirs serve, and whose come before a section's own.
+  defaultsId = 0;
+  rulesFor: '' | 'frontend' | 'backend' = '';
+  rulesOf: ProxyDraft | null = null;
   upgradesToHttp = false; // a TCP frontend whose backend speaks HTTP
 
   constructor(kind: SectionKind, name: string, place: Place, maxconn: number) {
@@ -230,7 +294,9 @@ export class ProxyDraft implements Place {
     this.mode = from.mode;
     this.forwardFor = from.forwardFor;
     this.originalTo = from.originalTo;
-    this.errorFiles = [...from.errorFiles];
+    this.errorLines = [...from.errorLines];
+    this.rules.tcpRequestInspectDelayMs = from.rules.tcpRequestInspectDelayMs;
+    this.rules.tcpResponseInspectDelayMs = from.rules.tcpResponseInspectDelayMs;
     this.loggers = [...from.loggers];
     this.logTag = from.logTag;
     if (this.front) this.inheritFront(from);
@@ -244,6 +310,11 @@ export class ProxyDraft implements Place {
     this.defaultBackend = from.defaultBackend;
     this.monitorUri = from.monitorUri;
     this.logFormat = from.logFormat === null ? null : { ...from.logFormat };
+    this.customLogFormat = from.customLogFormat;
+    this.errorLogFormat = from.errorLogFormat;
+    this.logFormatSd = from.logFormatSd;
+    this.uniqueIdFormat = from.uniqueIdFormat;
+    this.uniqueIdHeader = from.uniqueIdHeader;
     const { client, clientFin, clientHandshake, tarpit, httpRequest, httpKeepAlive } = from.timeouts;
     Object.assign(this.timeouts, { client, clientFin, clientHandshake, tarpit, httpRequest, httpKeepAlive });
   }
@@ -269,6 +340,21 @@ export class ProxyDraft implements Place {
       tunnel,
     });
   }
+}
+
+/** A userlist as read: who is in which group is settled when everything is read (sections-userlist). */
+export interface UserlistDraft {
+  readonly name: string;
+  readonly users: UserDraft[];
+  readonly groups: { readonly name: string; readonly users: string }[];
+}
+
+export interface UserDraft {
+  readonly name: string;
+  password: string;
+  isHashed: boolean;
+  groupNames: string; // as written, comma separated
+  readonly groups: string[];
 }
 
 export interface StatsSocketDraft extends Place {
@@ -316,4 +402,7 @@ export class GlobalDraft {
   statsSockets: StatsSocketDraft[] = [];
   statsTimeoutMs = 10_000;
   statsMaxconn = 10;
+  setVars: Model['global']['setVars'][number][] = [];
+  variableLimits = { global: 0, proc: 0, sess: 0, txn: 0, reqres: 0 };
+  cookieLength = 63;
 }

@@ -15,9 +15,9 @@ function dump(classes: string): string[] {
 }
 
 test('a class without entries is its heading', () => {
-  deepStrictEqual(dump('acl,cnv'), [
-    '# List of registered ACL keywords:',
-    '# List of registered sample converter functions:',
+  deepStrictEqual(dump('flt,svc'), [
+    '# List of registered filter names:',
+    '# List of registered service names:',
   ]);
   deepStrictEqual(dump('nonsense'), []);
   strictEqual(dump('help')[1], 'all: list all keywords');

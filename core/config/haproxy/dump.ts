@@ -4,11 +4,14 @@
 // entries prints its heading alone. As in HAProxy, the `cfg` class holds registered keywords only: `mode`, `log`
 // and other words of its oldest parser are in neither program's dump.
 
+import { actionLines } from '../../rules/rows.ts';
+import { aclLines, converterLines, fetchLines } from '../../sample/dump.ts';
 import { bindKeywords } from './keywords-bind.ts';
 import { globalKeywords } from './keywords-global.ts';
 import { switchOptions } from './keywords-option.ts';
 import { proxyKeywords } from './keywords-proxy.ts';
 import { serverKeywords } from './keywords-server.ts';
+import { userlistKeywords } from './sections-userlist.ts';
 
 type Write = (text: string) => void;
 
@@ -51,6 +54,7 @@ function printConfiguration(write: Write): void {
   for (const section of SECTIONS) {
     write(`${section}\n`);
     if (section === 'global') print(listed(globalKeywords), write);
+    if (section === 'userlist') print(listed(userlistKeywords), write);
     if (section !== 'listen') continue;
     print(listed(proxyKeywords), write);
     print(
@@ -62,6 +66,7 @@ function printConfiguration(write: Write): void {
       write,
     );
     print(switchOptions.map(optionEntry), write);
+    for (const line of actionLines()) write(`\t${line}\n`);
   }
 }
 
@@ -80,19 +85,32 @@ const heading =
   (write: Write): void =>
     write(`${text}\n`);
 
+function printLines(heading: string, lines: readonly string[], write: Write): void {
+  for (const line of [heading, ...lines]) write(`${line}\n`);
+}
+
+// The runtime commands are the supervisor's, which names them: no configuration knows them.
+function printCommands(write: Write, commands: readonly string[]): void {
+  write('# List of registered CLI keywords:\n');
+  for (const text of [...commands].sort((left, right) => (left < right ? -1 : 1))) write(`${text}\n`);
+}
+
 /** In the order of `-dKall`. Classes whose words weir has none of yet print their heading. */
-const CLASSES: readonly (readonly [string, (write: Write) => void])[] = [
-  ['acl', heading('# List of registered ACL keywords:')],
+const CLASSES: readonly (readonly [string, (write: Write, commands: readonly string[]) => void])[] = [
+  ['acl', (write) => printLines('# List of registered ACL keywords:', aclLines(), write)],
   ['cfg', printConfiguration],
-  ['cli', heading('# List of registered CLI keywords:')],
-  ['cnv', heading('# List of registered sample converter functions:')],
+  ['cli', printCommands],
+  ['cnv', (write) => printLines('# List of registered sample converter functions:', converterLines(), write)],
   ['flt', heading('# List of registered filter names:')],
-  ['smp', heading('# List of registered sample fetch functions:')],
+  ['smp', (write) => printLines('# List of registered sample fetch functions:', fetchLines(), write)],
   ['svc', heading('# List of registered service names:')],
 ];
 
-/** `classes` as given after -dK: comma separated; unknown ones print nothing, `all` and `help` are classes too. */
-export function dumpKeywords(classes: string, write: Write): void {
+/**
+ * `classes` as given after -dK: comma separated; unknown ones print nothing, `all` and `help` are classes too.
+ * `commands` are the lines of the class `cli`.
+ */
+export function dumpKeywords(classes: string, write: Write, commands: readonly string[] = []): void {
   let all = false;
   for (const wanted of classes.split(',')) {
     if (wanted === 'help') {
@@ -100,6 +118,6 @@ export function dumpKeywords(classes: string, write: Write): void {
       continue;
     }
     all ||= wanted === 'all';
-    for (const [name, dump] of CLASSES) if (all || name === wanted) dump(write);
+    for (const [name, dump] of CLASSES) if (all || name === wanted) dump(write, commands);
   }
 }

@@ -15,7 +15,8 @@ function classOf(code: number): number {
   return OTHER;
 }
 
-function fingerprint(word: string): Uint8Array {
+/** Steps between classes of characters at 32·from+to; the first 32 cells flag the classes that occur. */
+export function fingerprint(word: string): Uint8Array {
   const counts = new Uint8Array(CLASS_COUNT * CLASS_COUNT);
   let from = OTHER;
   for (let at = 0; at < word.length; at++) {
@@ -28,7 +29,8 @@ function fingerprint(word: string): Uint8Array {
   return counts;
 }
 
-function distance(left: Uint8Array, right: Uint8Array): number {
+/** How far apart two fingerprints are; 0 for equal ones. */
+export function fingerprintDistance(left: Uint8Array, right: Uint8Array): number {
   let sum = 0;
   for (let at = 0; at < left.length; at++) sum += Math.abs(left[at]! - right[at]!);
   return sum;
@@ -40,7 +42,7 @@ export function bestMatch(word: string, candidates: Iterable<string>): string {
   let best = '';
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
-    const between = distance(wanted, fingerprint(candidate));
+    const between = fingerprintDistance(wanted, fingerprint(candidate));
     if (between < bestDistance) {
       bestDistance = between;
       best = candidate;

@@ -12,6 +12,7 @@ import { readControlSocket } from './keywords-bind.ts';
 import { environmentKeywords } from './keywords-global-process.ts';
 import { resourceKeywords } from './keywords-global-resources.ts';
 import { parseLogLine } from './keywords-log.ts';
+import { variableKeywords } from './keywords-variables.ts';
 import { GLOBAL_COMMON, GLOBAL_REGISTERED, GLOBAL_UNLISTED } from './known-keywords.ts';
 import { isDigit, isLetter } from './text.ts';
 import { cInteger, parseLong } from './units.ts';
@@ -380,6 +381,7 @@ export const globalKeywords: readonly GlobalKeyword[] = [
   }),
   ...environmentKeywords,
   ...resourceKeywords,
+  ...variableKeywords,
 ];
 
 const table = tableOf(globalKeywords);

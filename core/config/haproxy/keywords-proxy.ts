@@ -7,16 +7,25 @@ import type { BalanceAlgorithm, HashType, HttpReuse, Timeouts } from '../../mode
 import { parseAddress } from './addresses.ts';
 import type { ParseContext, Statement } from './context.ts';
 import type { ProxyDraft } from './drafts.ts';
-import { ERROR_STATUSES, loadErrorFile } from './error-file.ts';
+import { addErrorFile, addErrorFiles, addErrorLocation, addHttpError } from './error-replies.ts';
 import { bestMatch } from './hints.ts';
 import { type Keyword, tableOf, timeProblem, warnTrailing } from './keyword-table.ts';
+import { setAcl } from './keywords-acl.ts';
 import { parseBind } from './keywords-bind.ts';
+import { parseCapture, parseDeclare } from './keywords-capture.ts';
 import { parseLogLine } from './keywords-log.ts';
 import { parseOption } from './keywords-option.ts';
+import {
+  addHttpRule,
+  addRedirect,
+  addTcpRequestRule,
+  addTcpResponseRule,
+  addUseBackend,
+  addUseServer,
+} from './keywords-rules.ts';
 import { claimGuid, parseServerLine, toSource } from './keywords-server.ts';
 import { PROXY_COMMON, PROXY_REGISTERED, PROXY_UNLISTED } from './known-keywords.ts';
 import { removedKeyword } from './removed-keywords.ts';
-import { fromBytes } from './text.ts';
 import { cInteger, looksTooSmall, parseLong, parseTime } from './units.ts';
 
 export interface ProxyKeyword extends Keyword<ProxyDraft> {
@@ -207,17 +216,6 @@ function setDefaultBackend(statement: Statement, proxy: ProxyDraft, context: Par
   context.tooManyWords(statement, 1);
 }
 
-function addUseBackend(statement: Statement, proxy: ProxyDraft, context: ParseContext): void {
-  const [backend, word] = [statement.at(1), statement.at(2)];
-  if (backend === '') return context.alert(`'use_backend' expects a backend name.`);
-  if (word === 'if' || word === 'unless') return context.notImplemented(`use_backend ... ${word}`);
-  if (word !== '') {
-    return context.alert(`unexpected keyword '${word}' after switching rule, only 'if' and 'unless' are allowed.`);
-  }
-  if (backend.includes('%')) return context.notImplemented('use_backend with a log-format');
-  proxy.switching.push({ backend, ...context.place });
-}
-
 const REUSE_WORDS: readonly HttpReuse[] = ['never', 'safe', 'aggressive', 'always'];
 
 function setHttpReuse(statement: Statement, proxy: ProxyDraft, context: ParseContext): void {
@@ -317,23 +315,6 @@ function setLogTag(statement: Statement, proxy: ProxyDraft, context: ParseContex
   else proxy.logTag = statement.at(1);
 }
 
-function addErrorFile(statement: Statement, proxy: ProxyDraft, context: ParseContext): void {
-  const [statusText, path] = [statement.at(1), statement.at(2)];
-  if (statusText === '' || path === '') {
-    return context.alert('errorfile : expects <status_code> and <file> as arguments.\n');
-  }
-  if (statement.at(3) !== '') return context.alert('errorfile : expects exactly two arguments.\n');
-  const status = cInteger(statusText);
-  if (!ERROR_STATUSES.includes(status)) return context.alert(`errorfile : status code '${status}' not handled.`);
-  const { bufsize } = context.global;
-  const loaded = loadErrorFile(fromBytes(context.resolvePath(path)), path, bufsize);
-  if (loaded.truncated) {
-    context.warnText(`custom error message file '${path}' larger than ${bufsize} bytes. Truncating.`);
-  }
-  if (!loaded.ok) return context.alert(`errorfile : ${loaded.message}`);
-  proxy.errorFiles.push({ errorFile: { status, body: loaded.body, path }, ...context.place });
-}
-
 /** `conn-failure` alone is what weir does anyway. */
 function checkRetryOn(statement: Statement, proxy: ProxyDraft, context: ParseContext): void {
   if (statement.at(1) === '') {
@@ -366,6 +347,18 @@ export const proxyKeywords: readonly ProxyKeyword[] = [
   ),
   row('log-tag', 'any', ['<string>'], setLogTag),
   row('errorfile', 'any', ['<code>', '<file>'], addErrorFile, { listed: true }),
+  row('errorfiles', 'any', ['<name>', '[<code> ...]'], addErrorFiles, { listed: true }),
+  row('errorloc', 'any', ['<code>', '<url>'], addErrorLocation, { listed: true }),
+  row('errorloc302', 'any', ['<code>', '<url>'], addErrorLocation, { listed: true }),
+  row('errorloc303', 'any', ['<code>', '<url>'], addErrorLocation, { listed: true }),
+  row('http-error', 'any', ['status', '<code>', '...'], addHttpError, { listed: true }),
+  row('http-request', 'any', ['<action>', '...'], addHttpRule),
+  row('http-response', 'any', ['<action>', '...'], addHttpRule),
+  row('http-after-response', 'any', ['<action>', '...'], addHttpRule),
+  row('tcp-request', 'any', ['<kind>', '...'], addTcpRequestRule, { listed: true }),
+  row('tcp-response', 'any', ['<kind>', '...'], addTcpResponseRule, { listed: true }),
+  row('acl', 'any', ['<aclname>', '<criterion>', '[flags]', '[operator]', '<value> ...'], setAcl),
+  row('redirect', 'any', ['<kind>', '<to>', '...'], addRedirect, { defaults: false }),
 
   row('bind', 'front', ['[<address>]:<port_range> [, ...]', '[param*]'], parseBind, { defaults: false }),
   count('maxconn', 'front', " Maybe you want 'fullconn' instead ?"),
@@ -373,7 +366,9 @@ export const proxyKeywords: readonly ProxyKeyword[] = [
   row('rate-limit', 'any', ['sessions', '<rate>'], setRateLimit, { listed: true }),
   row('monitor-uri', 'front', ['<uri>'], setMonitorUri),
   row('default_backend', 'front', ['<backend>'], setDefaultBackend),
-  row('use_backend', 'front', ['<backend>'], addUseBackend, { defaults: false }),
+  row('capture', 'front', ['{ cookie | request header | response header }', '<name>', 'len', '<length>'], parseCapture),
+  row('declare', 'any', ['capture', '{ request | response }', 'len', '<length>'], parseDeclare, { listed: true }),
+  row('use_backend', 'front', ['<backend>', '[<condition>]'], addUseBackend, { defaults: false }),
 
   row('server', 'any', ['<name>', '<address>[:[port]]', '[param*]'], (statement, proxy, context) => {
     parseServerLine(statement, proxy, context, false);
@@ -381,6 +376,7 @@ export const proxyKeywords: readonly ProxyKeyword[] = [
   row('default-server', 'any', ['[param*]'], (statement, proxy, context) => {
     parseServerLine(statement, proxy, context, true);
   }),
+  row('use-server', 'back', ['<server>', '<condition>'], addUseServer, { defaults: false }),
   row('balance', 'back', ['<algorithm>'], setBalance),
   row('hash-type', 'back', ['<method>', '<function>', '<modifier>'], setHashType),
   count('fullconn', 'back', " Maybe you want 'maxconn' instead ?"),

@@ -16,6 +16,7 @@ import { Diagnostics } from './diagnostics.ts';
 import { Environment } from './environment.ts';
 import { readFile } from './reader.ts';
 import { type AskNames, Resolver } from './resolve.ts';
+import { resolveUserlists } from './sections-userlist.ts';
 import { resolveServers } from './server-addresses.ts';
 import { fromBytes, toBytes } from './text.ts';
 
@@ -160,6 +161,7 @@ class Loader {
     context.environment.set('HAPROXY_CFGFILES', files.map((file) => file.name).join(';'));
 
     context.diagnostics.prefix = '';
+    if (!resolveUserlists(context)) return null;
     if (!checkProxies(context)) return null;
     if (!resolveServers(context, options.resolveFailuresIgnored ?? false)) return null;
     const strict = context.global.zeroWarning || options.warningsAreFatal === true;

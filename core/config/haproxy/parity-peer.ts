@@ -44,6 +44,15 @@ export class Peer {
     return { expected: askPeer(file), actual: askWeir(file) };
   }
 
+  /** What HAProxy lists with -dK<className>. */
+  dump(className: string): string {
+    const child = spawnSync(PEER, [`-dK${className}`, '-q', '-c', '-f', '/dev/null'], {
+      encoding: 'utf8',
+      timeout: PEER_TIMEOUT_MS,
+    });
+    return child.stdout;
+  }
+
   close(): void {
     rmSync(this.directory, { recursive: true, force: true });
   }

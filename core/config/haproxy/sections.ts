@@ -3,8 +3,11 @@
 import type { ParseContext, Statement } from './context.ts';
 import { notImplementedText } from './context.ts';
 import { ProxyDraft, type SectionKind } from './drafts.ts';
+import { openHttpErrors, parseHttpErrorsLine } from './error-replies.ts';
 import { parseGlobalLine } from './keywords-global.ts';
 import { parseProxyLine } from './keywords-proxy.ts';
+import { inheritRules } from './keywords-rules.ts';
+import { openUserlist, parseUserlistLine } from './sections-userlist.ts';
 import { invalidNameChar } from './text.ts';
 
 const PROXY_SECTIONS: readonly string[] = ['listen', 'frontend', 'backend', 'defaults'];
@@ -16,7 +19,6 @@ export const FOREIGN_SECTIONS: readonly string[] = [
   'crt-store',
   'fcgi-app',
   'healthcheck',
-  'http-errors',
   'log-forward',
   'log-profile',
   'mailers',
@@ -25,11 +27,10 @@ export const FOREIGN_SECTIONS: readonly string[] = [
   'resolvers',
   'ring',
   'traces',
-  'userlist',
 ];
 
 export function isSectionWord(word: string): boolean {
-  return word === 'global' || PROXY_SECTIONS.includes(word) || FOREIGN_SECTIONS.includes(word);
+  return word === 'global' || word === 'userlist' || word === 'http-errors' || PROXY_SECTIONS.includes(word) || FOREIGN_SECTIONS.includes(word);
 }
 
 export function openSection(statement: Statement, context: ParseContext): void {
@@ -49,13 +50,17 @@ export function openSection(statement: Statement, context: ParseContext): void {
   context.nonGlobalSeen = true;
   if (context.pass === 'discovery') return;
   if (FOREIGN_SECTIONS.includes(word)) context.alert(`section ${notImplementedText(word)}`);
+  else if (word === 'userlist') openUserlist(statement, context);
+  else if (word === 'http-errors') openHttpErrors(statement, context);
   else openProxy(statement, context, word as SectionKind);
 }
 
 export function parseSectionLine(statement: Statement, context: ParseContext): void {
   if (context.section === 'global') parseGlobalLine(statement, context);
   else if (context.pass === 'full' && !FOREIGN_SECTIONS.includes(context.section)) {
-    parseProxyLine(statement, context);
+    if (context.section === 'userlist') parseUserlistLine(statement, context);
+    else if (context.section === 'http-errors') parseHttpErrorsLine(statement, context);
+    else parseProxyLine(statement, context);
   }
 }
 
@@ -82,7 +87,11 @@ function openProxy(statement: Statement, context: ParseContext, kind: SectionKin
   const parent = findParent(statement, context, kind, name, fromAt);
   if (context.aborted) return;
   const proxy = new ProxyDraft(kind, name, context.place, context.options.proxyMaxconn);
-  if (parent !== null) proxy.inherit(parent);
+  if (parent !== null) {
+    proxy.inherit(parent);
+    inheritRules(proxy, parent, context);
+  }
+  if (kind === 'defaults') proxy.defaultsId = ++context.defaultsCount;
   proxy.previous = previous;
   context.proxy = proxy;
   context.defaults = kind === 'defaults' ? proxy : parent;

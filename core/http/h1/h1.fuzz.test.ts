@@ -130,7 +130,16 @@ function withoutDefaultPorts(head: string): string {
     .replace(/(\r\nhost: [^\r]*?)(?::(?:80|443)?)+(?=\r\n)/, '$1');
 }
 
-const settled = (head: string): string => withoutDefaultPorts(withoutEmptyEnds(head));
+/** Without an upgrade that no Upgrade line explains any more: the reference takes the one out a hop after the other. */
+function withoutLoneUpgrade(head: string): string {
+  if (/\r\nupgrade: /.test(head)) return head;
+  return head
+    .replace(/(\r\nconnection: [^\r]*)/g, (line) => line.replace(/[ \t]*,?[ \t]*\bupgrade\b[ \t]*(?=,|$)/gi, ''))
+    .replace(/(\r\nconnection:)[ \t,]*/g, '$1 ')
+    .replace(/\r\nconnection: ?(?=\r\n)/g, '');
+}
+
+const settled = (head: string): string => withoutDefaultPorts(withoutLoneUpgrade(withoutEmptyEnds(head)));
 
 /** A head that passes is forwarded as something that passes again, and changes no more. */
 function checkForwarded(text: string, forward: (text: string) => string | number): void {

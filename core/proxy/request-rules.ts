@@ -1,0 +1,291 @@
+// The rules a request passes on its way to a server (manual §4.3, §4.4), in HAProxy's order: the frontend's
+// tcp-request content, http-request and redirect, then use_backend, then the same of the backend.
+//
+// A rule may have to wait: for more bytes, for a moment. Then the stream keeps its head and its place in the rules
+// (PHASE_RULES), and whatever happens next (bytes, FIN, the deadline) calls resumeRequest. A frontend and backend
+// without rules never come here.
+
+import { assert } from '../base/assert.ts';
+import type { Head } from '../http/message.ts';
+import { NO_BUFFER } from '../io/engine.ts';
+import {
+  RULE_ABORT,
+  RULE_BAD_REQUEST,
+  RULE_CLOSE,
+  RULE_CONTINUE,
+  RULE_DENY,
+  RULE_INTERNAL,
+  RULE_REPLY,
+  RULE_SILENT_DROP,
+  RULE_STOP,
+  RULE_TARPIT,
+  RULE_YIELD,
+} from '../rules/contract.ts';
+import { type RuleSet, runRules } from '../rules/rule-set.ts';
+import { DIRECTION_REQUEST } from '../sample/subject.ts';
+import * as counters from '../shared/counters.ts';
+import type { Connection } from './connection.ts';
+import { aimRequest } from './language.ts';
+import { closeSilently, replyBuffer, replyStatus, silentDrop } from './reply.ts';
+import type { Backend } from './runtime.ts';
+import { PHASE_RULES, type Stream } from './stream.ts';
+import type { ProxyThread } from './thread.ts';
+
+// Where the request stands: RuleState.stage.
+export const STAGE_FRONT_CONTENT = 0;
+const STAGE_FRONT_HTTP = 1;
+const STAGE_FRONT_REDIRECT = 2;
+const STAGE_SWITCH = 3;
+const STAGE_BACK_CONTENT = 4;
+const STAGE_BACK_HTTP = 5;
+const STAGE_BACK_REDIRECT = 6;
+const STAGE_SERVER = 7;
+const STAGE_DONE = 8;
+const STAGE_TARPIT = 9; // refused, but the client is kept waiting
+
+// What the request's caller does next.
+export const REQUEST_GO = 0; // to its server
+export const REQUEST_WAITS = 1; // resumeRequest goes on
+export const REQUEST_ENDED = 2; // answered, or closed
+
+/** Runs the request through its rules, from where it stands; `head` null in mode tcp. */
+export function runRequestRules(thread: ProxyThread, stream: Stream, head: Head | null): number {
+  const language = thread.language;
+  const { subject, run, host } = language;
+  for (;;) {
+    const stage = stream.rule.stage;
+    if (stage === STAGE_DONE) return REQUEST_GO;
+    if (stage === STAGE_SWITCH) {
+      aimRequest(thread, stream, head);
+      chooseBackend(thread, stream);
+      nextStage(stream);
+      continue;
+    }
+    if (stage === STAGE_SERVER) {
+      chooseServer(thread, stream, head);
+      nextStage(stream);
+      continue;
+    }
+    const set = setOf(stream, stage);
+    if (set === null) {
+      nextStage(stream);
+      continue;
+    }
+    aimRequest(thread, stream, head);
+    subject.direction = DIRECTION_REQUEST;
+    const isContent = stage === STAGE_FRONT_CONTENT || stage === STAGE_BACK_CONTENT;
+    subject.final = !isContent || contentIsFinal(thread, stream);
+    host.stream = stream;
+    run.index = stream.rule.index;
+    run.resumed = stream.rule.yielded;
+    run.strict = stream.rule.strict;
+    run.yieldedSinceMs = stream.rule.yieldedSinceMs;
+    run.waitUntilMs = 0;
+    const verdict = runRules(set, subject, run);
+    stream.rule.index = run.index;
+    stream.rule.yielded = run.resumed;
+    stream.rule.strict = run.strict;
+    stream.rule.editAt = subject.editAt;
+    if (verdict === RULE_CONTINUE || verdict === RULE_STOP) {
+      nextStage(stream);
+      continue;
+    }
+    if (verdict === RULE_YIELD) {
+      if (waitInRules(thread, stream, head, isContent, run.waitUntilMs, run.yieldedSinceMs)) return REQUEST_WAITS;
+      endByRule(thread, stream, RULE_INTERNAL);
+      return REQUEST_ENDED;
+    }
+    endByRule(thread, stream, verdict);
+    return verdict === RULE_TARPIT ? REQUEST_WAITS : REQUEST_ENDED;
+  }
+}
+
+function nextStage(stream: Stream): void {
+  stream.rule.stage++;
+  stream.rule.stageSinceMs = 0;
+  stream.rule.index = 0;
+  stream.rule.yielded = false;
+}
+
+function setOf(stream: Stream, stage: number): RuleSet | null {
+  const back = stage >= STAGE_BACK_CONTENT;
+  const side = back ? stream.backend : stream.frontend;
+  // A listen section's rules have run as its frontend's.
+  if (side === null || (back && side.proxy === stream.frontend!.proxy)) return null;
+  const rules = side.rules;
+  if (rules === null) return null;
+  switch (stage) {
+    case STAGE_FRONT_CONTENT:
+    case STAGE_BACK_CONTENT:
+      return rules.tcpRequestContent;
+    case STAGE_FRONT_HTTP:
+    case STAGE_BACK_HTTP:
+      return stream.http ? rules.httpRequest : null;
+    case STAGE_FRONT_REDIRECT:
+    case STAGE_BACK_REDIRECT:
+      return stream.http ? rules.redirect : null;
+    default:
+      return null;
+  }
+}
+
+/** `use_backend`, then `default_backend`; a listen section is its own (manual §4.2 "use_backend"). */
+function chooseBackend(thread: ProxyThread, stream: Stream): void {
+  const frontend = stream.frontend!;
+  const switching = frontend.rules?.switching ?? null;
+  let backend: Backend | null = frontend.defaultBackend;
+  if (switching !== null) {
+    thread.language.subject.final = true;
+    const index = switching.choose(thread.language.subject);
+    if (index >= 0) backend = thread.backends[index] ?? null;
+  }
+  enterBackend(thread, stream, backend);
+}
+
+/** `use-server` (manual §4.2): the first rule that holds; whether its server can be used is seen when it is asked for. */
+function chooseServer(thread: ProxyThread, stream: Stream, head: Head | null): void {
+  const choice = stream.backend?.rules?.servers ?? null;
+  if (choice === null) return;
+  const subject = aimRequest(thread, stream, head);
+  subject.final = true;
+  stream.rule.forcedServer = choice.choose(subject, thread.language.isUsable);
+}
+
+/** The stream belongs to this backend from now on; null: there is none, which the caller answers with 503. */
+export function enterBackend(thread: ProxyThread, stream: Stream, backend: Backend | null): void {
+  stream.backend = backend;
+  if (backend === null) return;
+  thread.load.acquire(backend.loadRow);
+  thread.counters.cells[backend.counterAt + counters.SESSIONS]! += 1;
+  stream.log.backendIndex = backend.proxy.index;
+  stream.retriesLeft = backend.proxy.retries;
+  stream.retriesMax = backend.proxy.retries;
+  stream.takeTimeouts(backend);
+}
+
+// No more bytes are worth waiting for: the delay is over, the client has ended, or no more would fit.
+function contentIsFinal(thread: ProxyThread, stream: Stream): boolean {
+  const front = stream.front!;
+  if (stream.rule.stageSinceMs === 0) stream.rule.stageSinceMs = thread.clock.nowMs;
+  if (front.endSeen || front.inBytes > 0) return true;
+  if (front.headBuffer !== NO_BUFFER && front.headEnd - front.headStart >= thread.model.global.bufsize) return true;
+  return thread.clock.nowMs >= inspectUntilMs(stream);
+}
+
+function inspectUntilMs(stream: Stream): number {
+  const back = stream.rule.stage === STAGE_BACK_CONTENT;
+  const delayMs = (back ? stream.backend! : stream.frontend!).proxy.rules.tcpRequestInspectDelayMs;
+  return stream.rule.stageSinceMs + delayMs;
+}
+
+function waitInRules(
+  thread: ProxyThread,
+  stream: Stream,
+  head: Head | null,
+  isContent: boolean,
+  waitUntilMs: number,
+  sinceMs: number,
+): boolean {
+  const front = stream.front!;
+  if (head !== null && !thread.language.keepEdits(thread, stream, head)) return false;
+  stream.rule.requestHead = head;
+  stream.phase = PHASE_RULES;
+  stream.rule.yieldedSinceMs = sinceMs;
+  let untilMs = waitUntilMs;
+  if (isContent) {
+    const inspectMs = inspectUntilMs(stream);
+    untilMs = untilMs === 0 ? inspectMs : Math.min(untilMs, inspectMs);
+  }
+  // The request is under way: what limits it is its rule, or how long the client may be silent.
+  thread.setDeadline(front, untilMs || thread.after(stream.clientTimeoutMs));
+  thread.recvStart(front);
+  return true;
+}
+
+/** A rule has decided that this request goes no further. */
+export function endByRule(thread: ProxyThread, stream: Stream, verdict: number): void {
+  const { run } = thread.language;
+  const response = stream.rule.responding;
+  const phase = response ? 'H' : 'R';
+  switch (verdict) {
+    case RULE_REPLY:
+      replyBuffer(thread, stream, run.reply, 'L', phase);
+      return;
+    case RULE_DENY:
+      countDenied(thread, stream, response);
+      replyBuffer(thread, stream, run.reply, 'P', phase);
+      return;
+    case RULE_TARPIT:
+      countDenied(thread, stream, response);
+      startTarpit(thread, stream);
+      return;
+    case RULE_CLOSE:
+      countDenied(thread, stream, response);
+      closeSilently(thread, stream, 'P', phase);
+      return;
+    case RULE_SILENT_DROP:
+      countDenied(thread, stream, response);
+      silentDrop(thread, stream, phase);
+      return;
+    case RULE_BAD_REQUEST:
+      thread.counters.cells[stream.frontend!.counterAt + counters.FAILED_REQUESTS]! += 1;
+      replyStatus(thread, stream, response ? 502 : 400, 'P', phase);
+      return;
+    case RULE_INTERNAL:
+      countInternal(thread, stream);
+      replyStatus(thread, stream, 500, 'I', phase);
+      return;
+    default:
+      assert(verdict === RULE_ABORT, 'a rule gave a verdict that nobody knows');
+      closeSilently(thread, stream, 'I', phase);
+  }
+}
+
+function countDenied(thread: ProxyThread, stream: Stream, response: boolean): void {
+  const cells = thread.counters.cells;
+  const field = response ? counters.DENIED_RESPONSES : counters.DENIED_REQUESTS;
+  cells[stream.frontend!.counterAt + field]! += 1;
+  if (stream.backend !== null) cells[stream.backend.counterAt + field]! += 1;
+  if (response && stream.server !== null) cells[stream.server.counterAt + field]! += 1;
+}
+
+function countInternal(thread: ProxyThread, stream: Stream): void {
+  const cells = thread.counters.cells;
+  cells[stream.frontend!.counterAt + counters.INTERNAL_ERRORS]! += 1;
+  if (stream.backend !== null) cells[stream.backend.counterAt + counters.INTERNAL_ERRORS]! += 1;
+}
+
+// The answer is ready but kept back for `timeout tarpit` (manual §4.2), else `timeout connect`.
+function startTarpit(thread: ProxyThread, stream: Stream): void {
+  const front = stream.front!;
+  const { reply } = thread.language.run;
+  stream.rule.tarpitReply = reply.bytes.slice(0, reply.length);
+  stream.rule.tarpitHeadLength = reply.headLength;
+  stream.log.status = reply.status;
+  stream.rule.stage = STAGE_TARPIT;
+  stream.phase = PHASE_RULES;
+  const durationMs = stream.tarpitTimeoutMs || (stream.backend ?? stream.frontend!).proxy.timeouts.connect;
+  thread.setDeadline(front, thread.after(durationMs)); // without either, until the client gives up
+  thread.recvStart(front);
+}
+
+/** The tarpit's time is over, or its client left. */
+export function endTarpit(thread: ProxyThread, stream: Stream): void {
+  const { reply } = thread.language.run;
+  reply.bytes.set(stream.rule.tarpitReply!);
+  reply.length = stream.rule.tarpitReply!.length;
+  reply.headLength = stream.rule.tarpitHeadLength;
+  reply.status = stream.log.status;
+  reply.closes = true;
+  stream.rule.tarpitReply = null;
+  replyBuffer(thread, stream, reply, 'P', 'T');
+}
+
+export function isInTarpit(stream: Stream): boolean {
+  return stream.rule.stage === STAGE_TARPIT;
+}
+
+/** Bytes of the client while rules wait: they are gathered behind the head as long as there is room. */
+export function wantsMoreInRules(thread: ProxyThread, front: Connection): boolean {
+  return front.headBuffer === NO_BUFFER || front.headEnd - front.headStart < thread.model.global.bufsize;
+}

@@ -1,0 +1,137 @@
+// The rules a response passes on its way to the client (manual §4.3, §4.4), in HAProxy's order: the backend's
+// tcp-response content and http-response, the frontend's http-response, then http-after-response of both, which see
+// our own answers too.
+
+import type { Head } from '../http/message.ts';
+import { NO_BUFFER } from '../io/engine.ts';
+import { RULE_CONTINUE, RULE_INTERNAL, RULE_STOP, RULE_YIELD } from '../rules/contract.ts';
+import { type RuleSet, runRules } from '../rules/rule-set.ts';
+import { DIRECTION_RESPONSE } from '../sample/subject.ts';
+import { aimResponse, beginResponseVariables } from './language.ts';
+import { endByRule } from './request-rules.ts';
+import { PHASE_RESPONSE_RULES, type Stream } from './stream.ts';
+import type { ProxyThread } from './thread.ts';
+
+const STAGE_CONTENT = 0;
+const STAGE_BACK = 1;
+const STAGE_FRONT = 2;
+const STAGE_AFTER_BACK = 3;
+const STAGE_AFTER_FRONT = 4;
+const STAGE_DONE = 5;
+
+export const RESPONSE_GO = 0;
+export const RESPONSE_WAITS = 1;
+export const RESPONSE_ENDED = 2;
+
+/** Whether any section on this stream's way has rules for responses. */
+export function hasResponseRules(stream: Stream): boolean {
+  return stream.frontend!.rules !== null || (stream.backend !== null && stream.backend.rules !== null);
+}
+
+/** The response's rules begin: forgets where the request's ended. */
+export function beginResponseRules(thread: ProxyThread, stream: Stream): void {
+  const { rule } = stream;
+  beginResponseVariables(thread, stream);
+  rule.stage = STAGE_CONTENT;
+  rule.index = 0;
+  rule.yielded = false;
+  rule.stageSinceMs = 0;
+  rule.editAt = 0;
+}
+
+/** Runs the response through its rules, from where it stands. */
+export function runResponseRules(thread: ProxyThread, stream: Stream, head: Head): number {
+  const { subject, run, host } = thread.language;
+  const { rule } = stream;
+  while (rule.stage < STAGE_DONE) {
+    const set = setOf(stream, rule.stage);
+    if (set === null) {
+      nextStage(stream);
+      continue;
+    }
+    aimResponse(thread, stream, head);
+    subject.direction = DIRECTION_RESPONSE;
+    subject.final = rule.stage !== STAGE_CONTENT || contentIsFinal(thread, stream);
+    host.stream = stream;
+    run.index = rule.index;
+    run.resumed = rule.yielded;
+    run.strict = rule.strict;
+    run.yieldedSinceMs = rule.yieldedSinceMs;
+    run.waitUntilMs = 0;
+    const verdict = runRules(set, subject, run);
+    rule.index = run.index;
+    rule.yielded = run.resumed;
+    rule.strict = run.strict;
+    rule.editAt = subject.editAt;
+    if (verdict === RULE_CONTINUE || verdict === RULE_STOP) {
+      nextStage(stream);
+      continue;
+    }
+    if (verdict === RULE_YIELD) {
+      if (!waitInRules(thread, stream, head)) return RESPONSE_ENDED;
+      return RESPONSE_WAITS;
+    }
+    endByRule(thread, stream, verdict);
+    return RESPONSE_ENDED;
+  }
+  return RESPONSE_GO;
+}
+
+function nextStage(stream: Stream): void {
+  const { rule } = stream;
+  rule.stage++;
+  rule.index = 0;
+  rule.yielded = false;
+}
+
+function setOf(stream: Stream, stage: number): RuleSet | null {
+  const isFront = stage === STAGE_FRONT || stage === STAGE_AFTER_FRONT;
+  const side = isFront ? stream.frontend! : stream.backend!;
+  // A listen section's rules run once.
+  if (isFront && side.proxy === stream.backend!.proxy) return null;
+  const rules = side.rules;
+  if (rules === null) return null;
+  switch (stage) {
+    case STAGE_CONTENT:
+      return rules.tcpResponseContent;
+    case STAGE_BACK:
+    case STAGE_FRONT:
+      return rules.httpResponse;
+    case STAGE_AFTER_BACK:
+    case STAGE_AFTER_FRONT:
+      return rules.httpAfterResponse;
+    default:
+      return null;
+  }
+}
+
+function contentIsFinal(thread: ProxyThread, stream: Stream): boolean {
+  const back = stream.back!;
+  const { rule } = stream;
+  if (rule.stageSinceMs === 0) rule.stageSinceMs = thread.clock.nowMs;
+  const delayMs = stream.backend!.proxy.rules.tcpResponseInspectDelayMs;
+  const isFull = back.headBuffer !== NO_BUFFER && back.headEnd - back.headStart >= thread.model.global.bufsize;
+  return back.endSeen || isFull || thread.clock.nowMs >= rule.stageSinceMs + delayMs;
+}
+
+// False: there was no room to keep what rules had added, and the stream is answered with 500.
+function waitInRules(thread: ProxyThread, stream: Stream, head: Head): boolean {
+  const { run } = thread.language;
+  const { rule } = stream;
+  const back = stream.back!;
+  if (!thread.language.keepEdits(thread, stream, head)) {
+    endByRule(thread, stream, RULE_INTERNAL);
+    return false;
+  }
+  rule.responseHead = head;
+  rule.yieldedSinceMs = run.yieldedSinceMs;
+  stream.phase = PHASE_RESPONSE_RULES;
+  let untilMs = run.waitUntilMs;
+  if (rule.stage === STAGE_CONTENT) {
+    const inspectMs = rule.stageSinceMs + stream.backend!.proxy.rules.tcpResponseInspectDelayMs;
+    untilMs = untilMs === 0 ? inspectMs : Math.min(untilMs, inspectMs);
+  }
+  thread.setDeadline(back, untilMs || thread.after(stream.serverTimeoutMs));
+  thread.recvStart(back);
+  return true;
+}

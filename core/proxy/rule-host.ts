@@ -1,0 +1,138 @@
+// What rules may do to the stream at hand, besides changing its message (core/rules/contract.ts, RuleHost).
+
+import { NO_BUFFER } from '../io/engine.ts';
+import { setSocketMark, setSocketTos } from '../io/net.ts';
+import type { RuleHost, TimeoutName } from '../rules/contract.ts';
+import * as counters from '../shared/counters.ts';
+import { type Connection, FRONT_PROXY_HEADER } from './connection.ts';
+import type { Stream } from './stream.ts';
+import type { ProxyThread } from './thread.ts';
+
+const PRIORITY_CLASS_MAX = 2047;
+const PRIORITY_OFFSET_MS_MAX = 524_287;
+
+export class StreamHost implements RuleHost {
+  private readonly thread: ProxyThread;
+  stream: Stream | null = null; // null while a connection's own rules run
+  front: Connection | null = null;
+
+  constructor(thread: ProxyThread) {
+    this.thread = thread;
+  }
+
+  setTimeout(which: TimeoutName, ms: number): void {
+    const stream = this.stream;
+    if (stream === null) return;
+    switch (which) {
+      case 'client':
+        stream.clientTimeoutMs = ms;
+        break;
+      case 'server':
+        stream.serverTimeoutMs = ms;
+        break;
+      case 'connect':
+        stream.connectTimeoutMs = ms;
+        break;
+      case 'queue':
+        stream.queueTimeoutMs = ms;
+        break;
+      case 'tarpit':
+        stream.tarpitTimeoutMs = ms;
+        break;
+      case 'tunnel':
+        stream.tunnelTimeoutMs = ms;
+        break;
+    }
+    stream.timeoutsSet |= TIMEOUT_BITS[which];
+  }
+
+  setRetries(count: number): void {
+    if (this.stream !== null) {
+      this.stream.retriesLeft = count;
+      this.stream.retriesMax = count;
+    }
+  }
+
+  setMark(ofFront: boolean, mark: number): void {
+    if (ofFront) setSocketMark(this.clientFd(), mark);
+    else if (this.stream !== null) this.stream.rule.backMark = mark;
+  }
+
+  setTos(ofFront: boolean, tos: number): void {
+    const front = this.front ?? this.stream?.front ?? null;
+    if (ofFront && front !== null) setSocketTos(front.fd, front.sourceFamily, tos);
+    else if (this.stream !== null) this.stream.rule.backTos = tos;
+  }
+
+  setPriorityClass(value: number): void {
+    if (this.stream === null) return;
+    this.stream.rule.priorityClass = Math.max(-PRIORITY_CLASS_MAX - 1, Math.min(PRIORITY_CLASS_MAX, value));
+  }
+
+  setPriorityOffsetMs(value: number): void {
+    if (this.stream === null) return;
+    this.stream.rule.priorityOffsetMs = Math.max(-PRIORITY_OFFSET_MS_MAX, Math.min(PRIORITY_OFFSET_MS_MAX, value));
+  }
+
+  setLogLevel(level: number): void {
+    if (this.stream !== null) this.stream.log.level = level;
+  }
+
+  disableL7Retry(): void {
+    // Requests are only tried again before a byte of them was sent: there is no such retry to disable.
+  }
+
+  sendInterim(bytes: Uint8Array, offset: number, length: number): void {
+    const { thread } = this;
+    const front = this.stream?.front ?? null;
+    const bufferId = front === null ? NO_BUFFER : thread.buffers.take();
+    if (front === null || bufferId === NO_BUFFER) return;
+    const at = thread.buffers.dataOffset(bufferId);
+    for (let index = 0; index < length; index++) thread.bytes[at + index] = bytes[offset + index]!;
+    thread.send(front, bufferId, at, length);
+  }
+
+  logNow(): void {
+    const stream = this.stream;
+    if (stream !== null) stream.frontend!.logger.now(stream.log);
+  }
+
+  rewriteFailed(): void {
+    const { stream, thread } = this;
+    if (stream === null) return;
+    const cells = thread.counters.cells;
+    cells[stream.frontend!.counterAt + counters.FAILED_REWRITES]! += 1;
+    if (stream.backend !== null) cells[stream.backend.counterAt + counters.FAILED_REWRITES]! += 1;
+    if (stream.server !== null) cells[stream.server.counterAt + counters.FAILED_REWRITES]! += 1;
+  }
+
+  closeFront(): void {
+    if (this.stream !== null) this.stream.closeFront = true;
+  }
+
+  closeBack(): void {
+    if (this.stream !== null) this.stream.rule.closeBack = true;
+  }
+
+  expectProxy(): void {
+    if (this.front !== null) this.front.phase = FRONT_PROXY_HEADER;
+  }
+
+  switchToHttp(): void {
+    if (this.stream !== null) this.stream.rule.switchToHttp = true;
+  }
+
+  private clientFd(): number {
+    return (this.front ?? this.stream!.front!).fd;
+  }
+}
+
+/** Bits of Stream.timeoutsSet: what `set-timeout` said stays when a backend is chosen. */
+export const TIMEOUT_BITS: Readonly<Record<TimeoutName, number>> = {
+  client: 1,
+  server: 2,
+  tunnel: 4,
+  connect: 8,
+  queue: 16,
+  tarpit: 32,
+};

@@ -1,0 +1,71 @@
+// What expressions may ask of the process (core/sample/subject.ts, World), and what they tell it: changes of maps and of
+// proc variables go to every other thread by way of the supervisor.
+
+import { AF_INET, isOwnAddress, tcpInfo } from '../io/net.ts';
+import type { PatternStore } from '../sample/patterns/store.ts';
+import type { ConnectionView, World } from '../sample/subject.ts';
+import type { Connection } from './connection.ts';
+import { putWord, readSource, readTarget } from './endpoints.ts';
+import type { ProxyThread } from './thread.ts';
+
+/** How the thread tells the supervisor what its rules changed. */
+export interface LanguageNews {
+  patternsChanged(refIndex: number, kind: 'add' | 'set' | 'del', key: string, value: string): void;
+  procVariableChanged(variable: number): void;
+}
+
+const SOCKADDR_INET_BYTES = 16;
+const SOCKADDR_INET6_BYTES = 28;
+
+export class ThreadWorld implements World {
+  private readonly thread: ProxyThread;
+  private readonly patterns: PatternStore;
+  private readonly news: LanguageNews;
+  private readonly sockaddr = new Uint8Array(SOCKADDR_INET6_BYTES);
+  private readonly sockaddrInet = this.sockaddr.subarray(0, SOCKADDR_INET_BYTES);
+
+  constructor(thread: ProxyThread, patterns: PatternStore, news: LanguageNews) {
+    this.thread = thread;
+    this.patterns = patterns;
+    this.news = news;
+  }
+
+  changePatterns(refIndex: number, kind: 'add' | 'set' | 'del', key: string, value: string): boolean {
+    if (!this.patterns.change(refIndex, kind, key, value)) return false;
+    this.news.patternsChanged(refIndex, kind, key, value);
+    return true;
+  }
+
+  procVariableChanged(variable: number): void {
+    this.news.procVariableChanged(variable);
+  }
+
+  learnAddresses(connection: ConnectionView): void {
+    const known = connection as Connection;
+    if (known.sourceFamily === 0) readSource(known);
+    if (known.targetFamily === 0) readTarget(known);
+  }
+
+  isLocalAddress(family: number, word0: number, word1: number, word2: number, word3: number): number {
+    const { sockaddr } = this;
+    sockaddr.fill(0);
+    sockaddr[0] = family;
+    if (family === AF_INET) {
+      putWord(sockaddr, 4, word0);
+      return isOwnAddress(this.sockaddrInet);
+    }
+    putWord(sockaddr, 8, word0);
+    putWord(sockaddr, 12, word1);
+    putWord(sockaddr, 16, word2);
+    putWord(sockaddr, 20, word3);
+    return isOwnAddress(sockaddr);
+  }
+
+  tcpInfo(connection: ConnectionView, offset: number): number {
+    return tcpInfo(connection.fd, offset);
+  }
+
+  isStopping(): boolean {
+    return this.thread.stopping;
+  }
+}

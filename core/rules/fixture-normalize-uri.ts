@@ -1,0 +1,42 @@
+// What normalizers make of targets, for tests: results of HAProxy 3.4 (actions-parity.test.ts asks it again).
+
+import { NORMALIZE_INVALID } from './normalize-uri.ts';
+
+/** Name, option, what goes in, what comes out. */
+export const NORMALIZER_CASES: readonly (readonly [string, string, string, string | number])[] = [
+  ['path-merge-slashes', '', '//a///b//', '/a/b/'],
+  ['path-merge-slashes', '', '/', '/'],
+  ['path-merge-slashes', '', '///', '/'],
+  ['path-strip-dot', '', '/./a/./b/.', '/a/b/'],
+  ['path-strip-dot', '', '/.', '/'],
+  ['path-strip-dot', '', '/..././.a/a.', '/.../.a/a.'],
+  ['path-strip-dotdot', '', '/a/b/../c', '/a/c'],
+  ['path-strip-dotdot', '', '/a/..', '/'],
+  ['path-strip-dotdot', '', '/a/../', '/'],
+  ['path-strip-dotdot', '', '/a/../../b', '/../b'],
+  ['path-strip-dotdot', '', '/../..', '/../../'],
+  ['path-strip-dotdot', '', '/..', '/../'],
+  ['path-strip-dotdot', '', '/a/b/c/../../..', '/'],
+  ['path-strip-dotdot', '', '/a//../b', '/a/b'],
+  ['path-strip-dotdot', '', '/a/..b/..', '/a/'],
+  ['path-strip-dotdot', '', '/', '/'],
+  ['path-strip-dotdot', 'full', '/a/../../b', '/b'],
+  ['path-strip-dotdot', 'full', '/../..', '/'],
+  ['path-strip-dotdot', 'full', '/../a/../../b/c/..', '/b/'],
+  ['query-sort-by-name', '', 'b=1&a=2&c', 'a=2&b=1&c'],
+  ['query-sort-by-name', '', 'a=2&a=1&aa=0&a', 'a=2&a=1&a&aa=0'],
+  ['query-sort-by-name', '', 'b&&a&', '&a&b'],
+  ['query-sort-by-name', '', '', ''],
+  ['query-sort-by-name', '', 'B&a&A&%41', '%41&A&B&a'],
+  ['percent-to-uppercase', '', '/a%2fb%zz%c3?%a', '/a%2Fb%zz%C3?%a'],
+  ['percent-to-uppercase', 'strict', '/%2f?%aF', '/%2F?%AF'],
+  ['percent-to-uppercase', 'strict', '/%2', NORMALIZE_INVALID],
+  ['percent-to-uppercase', 'strict', '/%g0', NORMALIZE_INVALID],
+  ['percent-decode-unreserved', '', '/%41%7e%2d%2F%30?%5f%', '/A~-%2F0?_%'],
+  ['percent-decode-unreserved', '', '/%2541', '/%2541'],
+  ['percent-decode-unreserved', 'strict', '/%61%c3', '/a%c3'],
+  ['percent-decode-unreserved', 'strict', '/%6', NORMALIZE_INVALID],
+  ['fragment-strip', '', '/a?b#c#d', '/a?b'],
+  ['fragment-strip', '', '/a', '/a'],
+  ['fragment-encode', '', '/a#b?c#', '/a%23b?c%23'],
+];
