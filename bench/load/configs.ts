@@ -2,13 +2,14 @@
 // same. One proxy thread or worker each.
 
 import type { Peer } from '../rig/peers.ts';
-import type { Scenario } from './scenarios.ts';
+import { MAP_NAME, type Scenario } from './scenarios.ts';
 
 export interface Place {
   port: number; // where the proxy listens on 127.0.0.1
   originPort: number;
   logPort: number; // UDP port of the log sink; 0: no logging
   connectionCountMax: number; // clients and servers together
+  mapPath: string; // '' none
 }
 
 /** The config of `scenario` in the language of `peer`. */
@@ -33,7 +34,8 @@ export function haproxyConfig(scenario: Scenario, place: Place): string {
     ...scenario.cfgLines.map((line) => `    ${line}`),
     'frontend front',
     `    bind 127.0.0.1:${place.port}`,
-    '    default_backend back',
+    ...scenario.frontLines.map((line) => `    ${line.replace(MAP_NAME, place.mapPath)}`),
+    ...(scenario.map > 0 ? [] : ['    default_backend back']),
     'backend back',
     `    server origin 127.0.0.1:${place.originPort}`,
     '',
@@ -98,6 +100,13 @@ function nginxHttp(scenario: Scenario, place: Place): string[] {
     '  }',
     '}',
   ];
+}
+
+/** The map of a case: as many lines as it wants, the file that is asked for in the middle. */
+export function mapText(scenario: Scenario): string {
+  const lines = Array.from({ length: scenario.map }, (_, index) => `/service-${index} other-${index % 100}\n`);
+  lines[scenario.map >> 1] = `/${scenario.file} back\n`;
+  return lines.join('');
 }
 
 /** The origin of every measurement: nginx with the files of `folder`. */

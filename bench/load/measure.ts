@@ -12,7 +12,7 @@ import { findNginx, type Peer } from '../rig/peers.ts';
 import { freePort } from '../rig/ports.ts';
 import { type Memory, udpDrops } from '../rig/proc.ts';
 import { type ProxyProcess, startProxy, waitUntilAccepts } from '../rig/proxy-process.ts';
-import { configFor, nginxOriginConfig } from './configs.ts';
+import { configFor, mapText, nginxOriginConfig } from './configs.ts';
 import type { LoadTool } from './load-tool.ts';
 import { fileBytes, type Scenario } from './scenarios.ts';
 
@@ -49,6 +49,7 @@ export interface MeasureOptions {
   peers: readonly Peer[];
   tool: LoadTool;
   originPort: number;
+  folder: string; // for files that configs name
   roundCount: number;
   seconds: number; // of each run
   warmupSeconds: number;
@@ -74,6 +75,7 @@ export function idleCountFor(openFileMax: number): number {
 
 /** Can `peer` take part in `scenario`? '' or why not. */
 export function whyNot(peer: Peer, scenario: Scenario): string {
+  if (peer.kind === 'nginx' && scenario.frontLines.length > 0) return 'it has no such rules';
   return scenario.mode === 'tcp' && !peer.canTcp ? 'its stream module is not installed' : '';
 }
 
@@ -115,11 +117,14 @@ async function startEntry(
   const port = await freePort();
   const idleCountMax = scenario.kind === 'idle' ? options.idleCount + IDLE_CONNECTION_MARGIN : 0;
   const connectionCountMax = Math.max(CONNECTION_COUNT_MIN, idleCountMax);
+  const mapPath = scenario.map > 0 ? join(options.folder, `${scenario.name}.map`) : '';
+  if (mapPath !== '') writeFileSync(mapPath, mapText(scenario));
   const configText = configFor(entry.peer, scenario, {
     port,
     originPort: options.originPort,
     logPort: entry.isLogging ? logPort : 0,
     connectionCountMax,
+    mapPath,
   });
   const proxy = await startProxy(entry.peer, {
     configText,
@@ -362,6 +367,7 @@ async function startLogSink(): Promise<LogSink> {
 export interface BenchOrigin {
   name: string; // with version, for the report
   port: number;
+  folder: string; // what it serves; gone when it stops
   stop(): Promise<void>;
 }
 
@@ -369,21 +375,24 @@ export interface BenchOrigin {
 export async function startBenchOrigin(connectionCountMax: number): Promise<BenchOrigin> {
   const nginx = await findNginx();
   const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'weir-bench-files-'));
+  const forget = (): void => rmSync(folder, { recursive: true, force: true });
   if (nginx === null) {
     const child = await startHelper('./node-origin.ts', [String(port)], connectionCountMax + 200);
     await waitUntilAccepts(port, child, 'the origin');
-    return { name: `node ${process.version}`, port, stop: () => child.stop('SIGKILL') };
+    const stop = (): Promise<void> => child.stop('SIGKILL').then(forget);
+    return { name: `node ${process.version}`, port, folder, stop };
   }
-  const folder = mkdtempSync(join(tmpdir(), 'weir-bench-files-'));
   for (const [name, bytes] of Object.entries(fileBytes)) writeFileSync(join(folder, name), Buffer.alloc(bytes, 'a'));
   const configText = nginxOriginConfig(port, folder, connectionCountMax);
   const proxy = await startProxy(nginx, { configText, ports: [port], openFileMin: openFilesFor(connectionCountMax) });
   return {
     name: `nginx ${nginx.version}`,
     port,
+    folder,
     async stop() {
       await proxy.stop();
-      rmSync(folder, { recursive: true, force: true });
+      forget();
     },
   };
 }

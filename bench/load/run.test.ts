@@ -71,7 +71,13 @@ async function checkConfigs(peer: Peer, check: (folder: string, path: string) =>
       const logPort = scenario.kind === 'logging' ? 9_999 : 0;
       writeFileSync(
         path,
-        configFor(peer, scenario, { port: 1_234, originPort: 1_235, logPort, connectionCountMax: 100 }),
+        configFor(peer, scenario, {
+          port: 1_234,
+          originPort: 1_235,
+          logPort,
+          connectionCountMax: 100,
+          mapPath: '/dev/null',
+        }),
       );
       const { code, stdout, stderr } = await runChild(peer.path, check(folder, path), 20_000);
       assert.equal(code, 0, `${scenario.name}: ${stdout}${stderr}`);

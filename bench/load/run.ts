@@ -245,7 +245,8 @@ async function bench(settings: Settings): Promise<number> {
     cases: [],
   };
   say(`${describeRun(result)}\n${peers.map((peer) => `${peer.name} ${peer.version}`).join(', ')}\n`);
-  const options: MeasureOptions = { ...settings, peers, tool, originPort: origin.port, progress: progress.show };
+  const { port: originPort, folder } = origin;
+  const options: MeasureOptions = { ...settings, peers, tool, originPort, folder, progress: progress.show };
   let failureCount = 0;
   try {
     for (const scenario of settings.cases) {

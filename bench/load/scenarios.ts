@@ -14,8 +14,13 @@ export interface Scenario {
   newConnectionPerRequest: boolean; // the client says `Connection: close`
   serverConnection: 'keep' | 'close'; // what the proxy does with the server's side after each request
   cfgLines: readonly string[]; // haproxy.cfg, `defaults` section: what makes the case
+  frontLines: readonly string[]; // haproxy.cfg, `frontend` section: rules; nginx has no equal and stays away
+  map: number; // lines of the map file that frontLines name as MAP_NAME; 0 none
   isBulk: boolean; // CPU is told per megabyte too
 }
+
+/** Stands for the map's path in frontLines. */
+export const MAP_NAME = '@MAP@';
 
 /** What each file holds, in bytes. */
 export const fileBytes: Readonly<Record<Scenario['file'], number>> = { small: 128, '16k': 16_384, '1m': 1_048_576 };
@@ -27,6 +32,8 @@ const base = {
   newConnectionPerRequest: false,
   serverConnection: 'keep',
   cfgLines: [],
+  frontLines: [],
+  map: 0,
   isBulk: false,
 } as const;
 
@@ -62,6 +69,23 @@ export const scenarios: readonly Scenario[] = [
   // Each client's first request may only take a server connection that others use when sharing is allowed:
   // without it HAProxy holds one server connection per idle client, and the figure would be about both.
   { ...base, name: 'idle', title: 'Idle keep-alive clients', kind: 'idle', cfgLines: ['http-reuse always'] },
+  // Every request is asked a thousand questions: only the last rule is about the file that is asked for.
+  {
+    ...base,
+    name: 'rules',
+    title: '1 000 use_backend rules',
+    frontLines: [
+      ...Array.from({ length: 999 }, (_, index) => `use_backend back if { path_beg /service-${index}/ }`),
+      'use_backend back if { path_beg /small }',
+    ],
+  },
+  {
+    ...base,
+    name: 'map',
+    title: 'a map of 100 000 lines',
+    frontLines: [`use_backend %[path,map_str(${MAP_NAME},none)]`],
+    map: 100_000,
+  },
   { ...base, name: 'logging', title: 'HTTP keep-alive, small, logging', kind: 'logging' },
 ];
 

@@ -19,8 +19,17 @@ export class LocalCalendar {
 
   /** Splits whole seconds since 1970 into the fields above, in local time. */
   load(seconds: number): void {
-    this.offsetMinutes = this.offsetAt(seconds);
-    const local = seconds + this.offsetMinutes * 60;
+    this.loadAt(seconds, this.offsetAt(seconds));
+  }
+
+  /** As load(), in UTC. */
+  loadUtc(seconds: number): void {
+    this.loadAt(seconds, 0);
+  }
+
+  private loadAt(seconds: number, offsetMinutes: number): void {
+    this.offsetMinutes = offsetMinutes;
+    const local = seconds + offsetMinutes * 60;
     const days = Math.floor(local / 86_400);
     const secondOfDay = local - days * 86_400;
     this.hour = Math.floor(secondOfDay / 3600);

@@ -97,12 +97,21 @@ export function setSocketTos(fd: number, family: number, tos: number): number {
 
 /**
  * The peer will not be told when this socket is closed. With CAP_NET_ADMIN the connection is simply forgotten
- * (TCP_REPAIR); without, its last packets are given so few hops that they die on the way, and it is reset.
+ * (TCP_REPAIR); without, or with `ttl`, it is reset by a packet that dies after so many hops (1 without `ttl`).
  */
-export function forgetSocket(fd: number, family: number): void {
+export function forgetSocket(fd: number, family: number, ttl: number): void {
+  if (ttl > 0) {
+    limitHops(fd, family, ttl);
+    return;
+  }
   optionCells[0] = 1;
   if (libc.setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, optionCells, 4) === 0) return;
-  optionCells[0] = 1;
+  limitHops(fd, family, 1);
+}
+
+// A reset that does not get farther than `ttl` hops: to a firewall near by, not to the peer.
+function limitHops(fd: number, family: number, ttl: number): void {
+  optionCells[0] = ttl;
   if (family === AF_INET6) libc.setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, optionCells, 4);
   else libc.setsockopt(fd, IPPROTO_IP, IP_TTL, optionCells, 4);
   setNoLinger(fd);

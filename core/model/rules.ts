@@ -77,11 +77,6 @@ export interface Rules {
   redirect: readonly RuleAst[]; // the `redirect` keyword: run after http-request
   tcpRequestInspectDelayMs: number; // 0 none
   tcpResponseInspectDelayMs: number;
-  /**
-   * Says which defaults section the first rules (inDefaults) come from, 0 none: a backend whose number is its frontend's
-   * does not run them a second time for the request (manual §4.3, HAProxy's analysers).
-   */
-  defaultsId?: number;
 }
 
 /** `declare capture` and `capture … header`: one slot each, in HAProxy's numbering. */

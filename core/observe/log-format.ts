@@ -5,11 +5,7 @@
 
 import { asciiBytes } from '../base/text.ts';
 import type { LogFormatKind, ProxyMode } from '../model/proxy.ts';
-
-/** The formats of `option tcplog` and `option httplog`, as the manual prints them (§8.2.2, §8.2.3). */
-export const TCP_LOG_FORMAT = '%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq';
-export const HTTP_LOG_FORMAT =
-  '%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r';
+import { HTTP_LOG_FORMAT, TCP_LOG_FORMAT } from '../sample/log-formats.ts';
 
 export const OP_TEXT = 0;
 export const OP_CLIENT_IP = 1;

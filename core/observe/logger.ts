@@ -133,7 +133,8 @@ export class Logger {
 
   /** `do-log`: a line of what is known by now; the one at the end comes all the same. */
   now(record: LogRecord): void {
-    if (!this.active || record.level === LEVEL_SILENT) return;
+    // Without a format there is nothing to say.
+    if (!this.active || this.atAccept || record.level === LEVEL_SILENT) return;
     this.targets.sendLine(this.levelOf(record, false), this.format, record, false);
   }
 
@@ -151,6 +152,36 @@ export class Logger {
       record,
       `] ${proxy.name}/${bindLabel}: ${text}`,
     );
+  }
+
+  /** Text that a custom format may make: the longest `len`, without the newline. */
+  get textBytesMax(): number {
+    return this.logging.lineBytesMax - 1;
+  }
+
+  /** The client said nothing, and then nothing is logged (`option dontlognull`). */
+  ignores(record: LogRecord): boolean {
+    return this.dontlognull && record.bytesUploaded === 0;
+  }
+
+  /** The level of the stream's line; LEVEL_SILENT: rules or `option dontlog-normal` want none. */
+  levelFor(record: LogRecord): number {
+    const isError = this.isError(record);
+    if (!isError && this.dontlogNormal) return LEVEL_SILENT;
+    return this.levelOf(record, isError);
+  }
+
+  /** The level of a line that comes besides the stream's own. */
+  levelNow(record: LogRecord, isError: boolean): number {
+    return this.levelOf(record, isError);
+  }
+
+  /**
+   * Sends text[0, length), made by a custom format, and the structured data of `log-format-sd` (length 0: none). Line
+   * ends at the end of either are left out; without any text nothing is sent.
+   */
+  sendMade(level: number, text: Uint8Array, length: number, data: Uint8Array, dataLength: number): void {
+    if (this.active) this.targets.sendMade(level, text, length, data, dataLength);
   }
 
   /** Something that is not traffic, e.g. a server going down: "Server b/s is DOWN…". `text` without newline. */
@@ -243,6 +274,23 @@ class TargetList {
       const start = writer.reserve(link.channel, link.header.bytesMax + length + 1);
       if (start < 0) continue;
       const message = link.header.write(writer.bytes, start, Math.max(level, link.levelMin), this.logging.clock);
+      this.finish(link, start, writeBytes(writer.bytes, message, text, 0, length));
+    }
+  }
+
+  sendMade(level: number, text: Uint8Array, textLength: number, data: Uint8Array, dataLength: number): void {
+    const { writer, links } = this;
+    const { clock } = this.logging;
+    let length = textLength;
+    while (length > 0 && (text[length - 1] === NEWLINE || text[length - 1] === 0)) length--;
+    if (length === 0) return;
+    for (let index = 0; index < links.length; index++) {
+      const link = links[index]!;
+      if (level > link.levelMax || !link.sampler.take()) continue;
+      const start = writer.reserve(link.channel, link.header.bytesMax + dataLength + 1 + length + 1);
+      if (start < 0) continue;
+      const shown = Math.max(level, link.levelMin);
+      const message = link.header.writeWithData(writer.bytes, start, shown, clock, data, dataLength);
       this.finish(link, start, writeBytes(writer.bytes, message, text, 0, length));
     }
   }

@@ -26,6 +26,8 @@ export const LEVEL_NOTICE = 5;
 export const LEVEL_INFO = 6;
 export const LEVEL_DEBUG = 7;
 
+const NO_STRUCTURED_DATA = '- ';
+
 const PRIORITY_NONE = 0;
 const PRIORITY_LEVEL = 1;
 const PRIORITY_FULL = 2;
@@ -56,6 +58,7 @@ export class SyslogHeader {
   private readonly calendar: LocalCalendar;
   // Everything behind "<pri>": the date, whose text is made anew when the second changes, and the constant rest.
   private readonly rest: Uint8Array;
+  private readonly structuredBytes: number; // of its end: what stands for absent structured data, 0 in other forms
   private readonly dateOffset: number;
   private cachedSecond = Number.NaN;
 
@@ -74,6 +77,7 @@ export class SyslogHeader {
     this.rest = new Uint8Array(before.length + dateBytes + after.length);
     this.rest.set(before, 0);
     this.rest.set(after, before.length + dateBytes);
+    this.structuredBytes = format === 'rfc5424' ? NO_STRUCTURED_DATA.length : 0;
     this.dateOffset = before.length;
     this.bytesMax = PRIORITY_BYTES_MAX + this.rest.length;
   }
@@ -92,6 +96,25 @@ export class SyslogHeader {
     }
     if (this.dateForm !== DATE_NONE) this.renewDate(clock);
     return writeBytes(bytes, next, this.rest, 0, this.rest.length);
+  }
+
+  /**
+   * As write(), with structured data (`log-format-sd`) in the form that has room for them (RFC 5424 §6.3); they and a
+   * blank are free behind bytesMax.
+   */
+  writeWithData(
+    bytes: Uint8Array,
+    at: number,
+    level: number,
+    clock: WallClock,
+    data: Uint8Array,
+    dataLength: number,
+  ): number {
+    const end = this.write(bytes, at, level, clock);
+    if (this.structuredBytes === 0 || dataLength === 0) return end;
+    const next = writeBytes(bytes, end - this.structuredBytes, data, 0, dataLength);
+    bytes[next] = 0x20;
+    return next + 1;
   }
 
   // The clock and not its number, which would be boxed on the way.
@@ -117,7 +140,7 @@ function constantTail(format: LogTarget['format'], identity: LogIdentity): strin
   const tagAndPid = tag === '' ? '' : `${tag}[${pid}]: `;
   if (format === 'local') return tagAndPid;
   if (format === 'rfc3164') return `${hostname === '' ? 'localhost' : hostname} ${tagAndPid}`;
-  if (format === 'rfc5424') return `${hostname === '' ? '-' : hostname} ${tag === '' ? '-' : tag} ${pid} - - `;
+  if (format === 'rfc5424') return `${hostname === '' ? '-' : hostname} ${tag === '' ? '-' : tag} ${pid} - ${NO_STRUCTURED_DATA}`;
   return '';
 }
 

@@ -243,7 +243,7 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
   back.requestCount++;
   stream.spliceDown = thread.model.global.splice;
-  stream.spliceUp = thread.model.global.splice;
+  stream.spliceUp = thread.model.global.splice && !stream.request.discards;
   stream.phase = stream.http ? PHASE_RESPONSE : PHASE_TUNNEL;
   thread.recvStart(back);
   if (stream.requestLength > 0) {

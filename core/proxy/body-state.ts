@@ -13,12 +13,14 @@ export class Body {
   done = true;
   leftBytes = 0; // BODY_LENGTH: still to come
   chunkedOut = false; // BODY_CHUNKED: written chunked again (a 1.0 peer gets it plain)
+  discards = false; // it is read to its end, and nobody gets it
   readonly decoder = new ChunkDecoder();
 
   reset(mode: number, lengthBytes: number): void {
     this.mode = mode;
     this.leftBytes = lengthBytes;
     this.done = mode === BODY_NONE || (mode === BODY_LENGTH && lengthBytes === 0);
+    this.discards = false;
     this.chunkedOut = mode === BODY_CHUNKED;
     this.decoder.reset();
   }

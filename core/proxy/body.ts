@@ -37,12 +37,12 @@ export function takeBody(thread: ProxyThread, body: Body, offset: number, end: n
     const taken = Math.min(left, end - offset);
     body.leftBytes = left - taken;
     body.done = left === taken;
-    ready.end = offset + taken;
+    ready.end = body.discards ? offset : offset + taken;
     ready.formBytes = taken;
-    return ready.end;
+    return offset + taken;
   }
   if (body.mode !== BODY_CHUNKED) {
-    ready.end = end;
+    ready.end = body.discards ? offset : end;
     ready.formBytes = end - offset;
     return end;
   }
@@ -58,7 +58,8 @@ function takeChunks(thread: ProxyThread, body: Body, offset: number, end: number
   ready.start = decoder.dataOffset;
   ready.end = decoder.dataOffset + decoder.dataLength;
   ready.formBytes = decoder.dataLength + (body.done ? trailerFormBytes(thread.trailers) : 0);
-  if (body.chunkedOut && decoder.dataLength > 0) {
+  if (body.discards) ready.end = ready.start;
+  else if (body.chunkedOut && decoder.dataLength > 0) {
     ready.start = writeChunkHeader(bytes, decoder.dataOffset, decoder.dataLength);
     bytes[ready.end] = CR;
     bytes[ready.end + 1] = LF;

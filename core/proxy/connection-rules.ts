@@ -24,7 +24,7 @@ export function admits(thread: ProxyThread, front: Connection, set: RuleSet, den
   if (verdict === RULE_CONTINUE || verdict === RULE_STOP) return true;
   const cells = thread.counters.cells;
   cells[front.frontend!.counterAt + deniedField]! += 1;
-  if (verdict === RULE_SILENT_DROP) forgetSocket(front.fd, front.sourceFamily);
+  if (verdict === RULE_SILENT_DROP) forgetSocket(front.fd, front.sourceFamily, run.silentDropTtl);
   closeFront(thread, front);
   return false;
 }

@@ -228,6 +228,18 @@ function aimStream(thread: ProxyThread, stream: Stream): Subject {
   return subject;
 }
 
+/** Points the subject at what a stream leaves for its log: no message is there any more. */
+export function aimLine(thread: ProxyThread, stream: Stream): Subject {
+  const subject = aimStream(thread, stream);
+  if (stream.back === null && stream.pastBack.known) subject.back = stream.pastBack;
+  subject.request = null;
+  subject.response = null;
+  subject.requestData.length = 0;
+  subject.responseData.length = 0;
+  subject.messageSerial = 0;
+  return subject;
+}
+
 function sessionVariables(thread: ProxyThread, front: Connection): VariableTable {
   const { variables, procVariables } = thread.language;
   front.variables ??= variables.take('sess', procVariables);

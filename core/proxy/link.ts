@@ -5,9 +5,13 @@ import { encodeAddress } from '../io/net.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Logging } from '../observe/logger.ts';
 import type { Rotations } from '../shared/rotations.ts';
+import { usesRequestLine } from '../sample/request-line-use.ts';
+import { makeCapturing } from './capturing.ts';
+import { makeCustomLog } from './custom-log.ts';
 import { linkRules } from './language.ts';
 import { Backend, Frontend, ServerLink } from './runtime.ts';
 import type { ProxyThread } from './thread.ts';
+import { makeUniqueId } from './unique-id.ts';
 
 /** Fills thread.frontends and thread.backends; thread.language is there already. `seed` feeds `balance random`; each thread its own. */
 export function linkModel(thread: ProxyThread, logging: Logging, rotations: Rotations, seed: number): void {
@@ -24,6 +28,10 @@ export function linkModel(thread: ProxyThread, logging: Logging, rotations: Rota
     if (frontend === null) continue;
     frontend.defaultBackend = backendOf(thread, frontend.proxy);
     frontend.rules = linkRules(frontend.proxy, linker);
+    frontend.customLog = makeCustomLog(thread, frontend.proxy, frontend.logger);
+    frontend.capturing = makeCapturing(frontend.proxy, model.global.cookieLength);
+    frontend.uniqueId = makeUniqueId(thread, frontend.proxy);
+    frontend.logsEarly = frontend.proxy.logasap || (frontend.customLog !== null && frontend.customLog.isEarly);
     const backend = frontend.defaultBackend;
     const isUnix = frontend.proxy.binds.some(
       (bind) => bind.address.family === 'unix' || bind.address.family === 'abns',
@@ -45,13 +53,23 @@ export function linkModel(thread: ProxyThread, logging: Logging, rotations: Rota
       forwards !== null ||
       sendsProxy ||
       (backend?.servers.some((server) => server.portFromClient) ?? false);
-    frontend.isPlain = frontend.rules === null && (backend === null || backend.rules === null);
-    if (!frontend.isPlain) {
+    frontend.isPlain = isPlain(frontend) && (backend === null || isPlain(backend));
+    if (!frontend.isPlain || frontend.customLog !== null || frontend.uniqueId !== null) {
       // Any backend may be chosen and any address asked for.
       frontend.needsSource = true;
       frontend.needsTarget = true;
     }
   }
+  // Compiled by now: whatever names the request line has said so.
+  const used = usesRequestLine(linker);
+  for (const frontend of thread.frontends) {
+    if (frontend !== null) frontend.needsRequestLine = used || frontend.logger.needsRequestLine;
+  }
+}
+
+// Requests pass it without a look at anything but the head's own lines.
+function isPlain(side: Frontend | Backend): boolean {
+  return side.rules === null && !side.proxy.httpBufferRequest;
 }
 
 // `default_backend`; a listen section is its own.

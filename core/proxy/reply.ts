@@ -18,6 +18,14 @@ import { NO_BUFFER } from '../io/engine.ts';
 import { ENOBUFS, forgetSocket } from '../io/net.ts';
 import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
 import type { ReplyBuffer } from '../rules/contract.ts';
+import {
+  FRAMING_BROKEN,
+  FRAMING_DROP_BODY,
+  FRAMING_KEPT,
+  FRAMING_UNTIL_CLOSE,
+  settleFraming,
+} from '../rules/framing.ts';
+import { errorRepliesOf } from '../rules/reply.ts';
 import * as counters from '../shared/counters.ts';
 import { hasAfterResponse, runAfterResponse } from './after-response.ts';
 import { placeHead, ready, sendHeadAlone } from './body.ts';
@@ -26,6 +34,7 @@ import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, detachBack, finishIfDone, setTermination } from './finish.ts';
 import { holdGathered } from './gather.ts';
+import { aimRequest, aimResponse } from './language.ts';
 import { leaveQueue } from './queue.ts';
 import { NO_SEGMENT } from './segments.ts';
 import {
@@ -111,6 +120,11 @@ export function replyBuffer(
   }
   stream.log.status = reply.status;
   const front = stopServers(thread, stream);
+  if (reply.length === 0) {
+    stream.log.status = -1;
+    abortStream(thread, stream);
+    return;
+  }
   const connection = settleConnection(thread, stream, front, reply.closes);
   sendWritten(thread, stream, front, reply.bytes, reply.length, connection);
   drainRequest(thread, stream, front);
@@ -118,16 +132,20 @@ export function replyBuffer(
 }
 
 /** `silent-drop`: the client is not told that its connection is gone (manual §4.4). */
-export function silentDrop(thread: ProxyThread, stream: Stream, phase: TerminationPhase): void {
+export function silentDrop(thread: ProxyThread, stream: Stream, phase: TerminationPhase, ttl: number): void {
   const front = stream.front!;
   setTermination(stream, 'P', phase);
-  forgetSocket(front.fd, front.sourceFamily);
+  forgetSocket(front.fd, front.sourceFamily, ttl);
   closeSilently(thread, stream, 'P', phase);
 }
 
 function sendReply(thread: ProxyThread, stream: Stream, status: number): void {
-  const front = stopServers(thread, stream);
   const backend = stream.backend;
+  if (stream.frontend!.hasErrorReplies || backend?.hasErrorReplies) {
+    sendConfigured(thread, stream, status);
+    return;
+  }
+  const front = stopServers(thread, stream);
   const replies = backend?.replies.has(status) ? backend.replies : stream.frontend!.replies;
   const connection = settleConnection(thread, stream, front, replies.closes(status));
   if (hasAfterResponse(stream)) {
@@ -137,6 +155,28 @@ function sendReply(thread: ProxyThread, stream: Stream, status: number): void {
     const reply = replies.find(status, connection);
     sendText(thread, front, reply.bytes, stream.method === METHOD_HEAD ? reply.headLength : reply.bytes.length);
   }
+  drainRequest(thread, stream, front);
+  finishIfDone(thread, stream);
+}
+
+// The section has answers of its own, which may hold formats: `errorfile`, `http-error`, `errorloc`, `errorfiles`.
+function sendConfigured(thread: ProxyThread, stream: Stream, status: number): void {
+  const { run, linker } = thread.language;
+  const { reply } = run;
+  const found = errorRepliesOf(linker).find(status, stream.frontendIndex, stream.backendIndex);
+  const subject = stream.rule.responding ? aimResponse(thread, stream, null) : aimRequest(thread, stream, null);
+  const written = found.write(subject, reply);
+  const front = stopServers(thread, stream);
+  if (!written || reply.length === 0) {
+    // `errorfile` with nothing in it: the connection closes without a word.
+    stream.closeFront = true;
+    stream.log.status = written ? -1 : 500;
+    abortStream(thread, stream);
+    return;
+  }
+  stream.log.status = reply.status;
+  const connection = settleConnection(thread, stream, front, reply.closes);
+  sendWritten(thread, stream, front, reply.bytes, reply.length, connection);
   drainRequest(thread, stream, front);
   finishIfDone(thread, stream);
 }
@@ -194,13 +234,19 @@ function sendWritten(
   const head = thread.takeHead();
   const verdict = parseResponseHead(bytes, offset, offset + length, head, stream.method, thread.headLimits);
   assert(verdict === HEAD_OK, 'an answer of our own is a response');
+  let framing = FRAMING_KEPT;
   if (hasAfterResponse(stream)) {
     runAfterResponse(thread, stream, head);
     stream.log.status = head.status;
+    framing = settleFraming(thread.language.subject, head, true);
+    stream.rule.editAt = thread.language.subject.editAt;
+    if (framing === FRAMING_UNTIL_CLOSE) stream.closeFront = true;
   }
   head.removeAll(HEADER_CONNECTION);
   const scratch = thread.scratchOffset;
-  const written = writeResponseHead(head, bytes, scratch, scratch + SCRATCH_BYTES, connection);
+  const how = stream.closeFront ? CONNECTION_CLOSE : connection;
+  const written =
+    framing === FRAMING_BROKEN ? WRITE_FULL : writeResponseHead(head, bytes, scratch, scratch + SCRATCH_BYTES, how);
   const bodyOffset = head.endOffset;
   thread.freeHead(head);
   if (written === WRITE_FULL) {
@@ -209,7 +255,7 @@ function sendWritten(
     return;
   }
   ready.start = bodyOffset;
-  ready.end = stream.method === METHOD_HEAD ? bodyOffset : offset + length;
+  ready.end = stream.method === METHOD_HEAD || framing === FRAMING_DROP_BODY ? bodyOffset : offset + length;
   if (!placeHead(thread, bufferId, written - scratch)) {
     if (!sendHeadAlone(thread, front, written - scratch)) front.errno = ENOBUFS;
   }

@@ -33,15 +33,17 @@ import type { ProxyThread } from './thread.ts';
 
 // Where the request stands: RuleState.stage.
 export const STAGE_FRONT_CONTENT = 0;
-const STAGE_FRONT_HTTP = 1;
-const STAGE_FRONT_REDIRECT = 2;
-const STAGE_SWITCH = 3;
-const STAGE_BACK_CONTENT = 4;
-const STAGE_BACK_HTTP = 5;
-const STAGE_BACK_REDIRECT = 6;
-const STAGE_SERVER = 7;
-const STAGE_DONE = 8;
-const STAGE_TARPIT = 9; // refused, but the client is kept waiting
+const STAGE_FRONT_BODY = 1; // option http-buffer-request
+const STAGE_FRONT_HTTP = 2;
+const STAGE_FRONT_REDIRECT = 3;
+const STAGE_SWITCH = 4;
+const STAGE_BACK_CONTENT = 5;
+const STAGE_BACK_BODY = 6;
+const STAGE_BACK_HTTP = 7;
+const STAGE_BACK_REDIRECT = 8;
+const STAGE_SERVER = 9;
+const STAGE_DONE = 10;
+const STAGE_TARPIT = 11; // refused, but the client is kept waiting
 
 // What the request's caller does next.
 export const REQUEST_GO = 0; // to its server
@@ -58,6 +60,12 @@ export function runRequestRules(thread: ProxyThread, stream: Stream, head: Head 
     if (stage === STAGE_SWITCH) {
       aimRequest(thread, stream, head);
       chooseBackend(thread, stream);
+      nextStage(stream);
+      continue;
+    }
+    if (stage === STAGE_FRONT_BODY || stage === STAGE_BACK_BODY) {
+      const outcome = awaitBody(thread, stream, head);
+      if (outcome !== REQUEST_GO) return outcome;
       nextStage(stream);
       continue;
     }
@@ -98,6 +106,28 @@ export function runRequestRules(thread: ProxyThread, stream: Stream, head: Head 
     endByRule(thread, stream, verdict);
     return verdict === RULE_TARPIT ? REQUEST_WAITS : REQUEST_ENDED;
   }
+}
+
+// `option http-buffer-request` (manual §4.2): the body is awaited before rules see the request, as far as a buffer holds
+// it, and no longer than the head may take.
+function awaitBody(thread: ProxyThread, stream: Stream, head: Head | null): number {
+  const side = stream.rule.stage === STAGE_BACK_BODY ? stream.backend : stream.frontend;
+  if (head === null || side === null || !side.proxy.httpBufferRequest) return REQUEST_GO;
+  const { requestData } = aimRequest(thread, stream, head);
+  if (requestData.complete) return REQUEST_GO;
+  const { rule } = stream;
+  const nowMs = thread.clock.nowMs;
+  if (rule.stageSinceMs === 0) rule.stageSinceMs = nowMs;
+  const { httpRequest } = stream.frontend!.proxy.timeouts;
+  const untilMs = httpRequest === 0 ? 0 : rule.stageSinceMs + httpRequest;
+  if (untilMs !== 0 && nowMs >= untilMs) {
+    stream.closeFront = true;
+    replyStatus(thread, stream, 408, 'c', 'D');
+    return REQUEST_ENDED;
+  }
+  if (waitInRules(thread, stream, head, false, untilMs, 0)) return REQUEST_WAITS;
+  endByRule(thread, stream, RULE_INTERNAL);
+  return REQUEST_ENDED;
 }
 
 function nextStage(stream: Stream): void {
@@ -209,7 +239,8 @@ export function endByRule(thread: ProxyThread, stream: Stream, verdict: number):
   const phase = response ? 'H' : 'R';
   switch (verdict) {
     case RULE_REPLY:
-      replyBuffer(thread, stream, run.reply, 'L', phase);
+      if (run.timedOut) replyBuffer(thread, stream, run.reply, response ? 's' : 'c', 'D');
+      else replyBuffer(thread, stream, run.reply, 'L', phase);
       return;
     case RULE_DENY:
       countDenied(thread, stream, response);
@@ -225,7 +256,7 @@ export function endByRule(thread: ProxyThread, stream: Stream, verdict: number):
       return;
     case RULE_SILENT_DROP:
       countDenied(thread, stream, response);
-      silentDrop(thread, stream, phase);
+      silentDrop(thread, stream, phase, run.silentDropTtl);
       return;
     case RULE_BAD_REQUEST:
       thread.counters.cells[stream.frontend!.counterAt + counters.FAILED_REQUESTS]! += 1;

@@ -28,7 +28,10 @@ import {
 } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
+import { RULE_INTERNAL } from '../rules/contract.ts';
+import { FRAMING_DROP_BODY, FRAMING_KEPT, settleFraming } from '../rules/framing.ts';
 import { type LogRecord, MARK_NONE } from '../sample/log-record.ts';
+import { errorRepliesOf } from '../rules/reply.ts';
 import * as counters from '../shared/counters.ts';
 import { assignServer } from './assign.ts';
 import { BODY_BAD, placeHead, ready, sendBody, takeBody } from './body.ts';
@@ -42,7 +45,15 @@ import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
 import { aimRequest } from './language.ts';
 import { resumeTcpRules } from './listener.ts';
 import { phaseLetter, replyMonitor, replyStatus, sendText } from './reply.ts';
-import { endTarpit, enterBackend, isInTarpit, REQUEST_GO, runRequestRules, wantsMoreInRules } from './request-rules.ts';
+import {
+  endByRule,
+  endTarpit,
+  enterBackend,
+  isInTarpit,
+  REQUEST_GO,
+  runRequestRules,
+  wantsMoreInRules,
+} from './request-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
 import {
   PHASE_CONNECT,
@@ -140,10 +151,25 @@ function refuseStream(
   stream.responseClosed = true;
   setTermination(stream, cause, phase);
   if (text) {
-    const reply = frontend.replies.early(status);
-    sendText(thread, front, reply.bytes, reply.bytes.length);
+    sendEarly(thread, stream, front, status);
   }
   finishIfDone(thread, stream);
+}
+
+// The page for a request that could not be read; a page without a byte is none.
+function sendEarly(thread: ProxyThread, stream: Stream, front: Connection, status: number): void {
+  const frontend = stream.frontend!;
+  if (!frontend.hasErrorReplies) {
+    const { bytes } = frontend.replies.early(status);
+    sendText(thread, front, bytes, bytes.length);
+    return;
+  }
+  const { run, linker } = thread.language;
+  const found = errorRepliesOf(linker).find(status, frontend.proxy.index, -1);
+  const subject = aimRequest(thread, stream, null);
+  if (found.write(subject, run.reply) && run.reply.length > 0) {
+    sendText(thread, front, run.reply.bytes, run.reply.length);
+  }
 }
 
 // A stream for what this client sends next, with its log record begun.
@@ -178,6 +204,7 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
   if (frontend.logger.needsRequestLine) captureLine(thread, head, log);
   frontend.logger.accepted(log);
   stream.method = head.method;
+  stream.serverMethod = head.method;
   stream.requestFlags = head.flags;
   const flags = head.flags;
   if ((flags & HEAD_CHUNKED) !== 0) stream.request.reset(BODY_CHUNKED, 0);
@@ -233,6 +260,7 @@ function toServer(thread: ProxyThread, stream: Stream, front: Connection, head: 
   const frontMode = frontend.proxy.connectionMode;
   const backMode = backend.proxy.connectionMode;
   const chunked10 = (head.flags & (HEAD_HTTP_10 | HEAD_CHUNKED)) === (HEAD_HTTP_10 | HEAD_CHUNKED);
+  if (stream.rule.used && !settleRequest(thread, stream, head)) return;
   stream.closeBack = frontMode === 'SCL' || backMode === 'SCL' || backMode === 'CLO' || chunked10;
   addForwarded(thread, endsOf(stream), frontend, backend, head);
   stream.bodyOffset = -1;
@@ -258,6 +286,22 @@ function forgetHead(thread: ProxyThread, stream: Stream): void {
   if (rule.editBuffer !== NO_BUFFER) thread.buffers.release(rule.editBuffer);
   rule.editBuffer = NO_BUFFER;
   rule.editAt = 0;
+}
+
+// Rules ran: no line of theirs may say another length than the body has. False: one does, and the answer is 500.
+function settleRequest(thread: ProxyThread, stream: Stream, head: Head): boolean {
+  const subject = aimRequest(thread, stream, head);
+  const verdict = settleFraming(subject, head, false);
+  stream.rule.editAt = subject.editAt;
+  stream.serverMethod = head.method;
+  if (verdict === FRAMING_KEPT) return true;
+  if (verdict === FRAMING_DROP_BODY) {
+    stream.request.discards = true;
+    stream.request.chunkedOut = false;
+    return true;
+  }
+  endByRule(thread, stream, RULE_INTERNAL);
+  return false;
 }
 
 // The start of an HTTP/2 connection, `PRI * HTTP/2.0`, read as a request line (RFC 9113 §3.4).
@@ -319,7 +363,7 @@ function prepareRequest(thread: ProxyThread, stream: Stream, front: Connection, 
     if (!holdRest(thread, front, rest, end)) return REQUEST_FULL;
     if (now && !body.done && body.mode === BODY_CHUNKED) gatherHeld(thread, front);
   }
-  if (now && body.done && body.mode === BODY_CHUNKED) endChunks(thread, written);
+  if (now && body.done && body.mode === BODY_CHUNKED && body.chunkedOut) endChunks(thread, written);
   if (!placeHead(thread, bufferId, written - scratch)) return REQUEST_FULL;
   stream.requestOffset = ready.start;
   stream.requestLength = ready.end - ready.start;

@@ -22,8 +22,11 @@ import {
   HEAD_UPGRADE,
   HEAD_WEBSOCKET,
   type Head,
+  METHOD_HEAD,
 } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
+import { RULE_INTERNAL } from '../rules/contract.ts';
+import { FRAMING_BROKEN, FRAMING_DROP_BODY, FRAMING_UNTIL_CLOSE, settleFraming } from '../rules/framing.ts';
 import { MARK_NONE } from '../sample/log-record.ts';
 import * as counters from '../shared/counters.ts';
 import { BODY_BAD, ready, sendHeadAlone, sendWithHead, takeBody } from './body.ts';
@@ -32,7 +35,9 @@ import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, fillLoads, finishIfDone, setTermination } from './finish.ts';
 import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
+import { aimResponse } from './language.ts';
 import { closeSilently, replyStatus } from './reply.ts';
+import { endByRule } from './request-rules.ts';
 import { beginResponseRules, hasResponseRules, RESPONSE_GO, runResponseRules } from './response-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_BODY, PHASE_RESPONSE, PHASE_RESPONSE_RULES, type Stream } from './stream.ts';
@@ -57,7 +62,7 @@ export function responseBytes(
       back.headStart,
       back.headEnd,
       head,
-      stream.method,
+      stream.serverMethod,
       thread.headLimits,
     );
     if (verdict === HEAD_PARTIAL) return;
@@ -109,7 +114,7 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
   if (hasResponseRules(stream)) {
     beginResponseRules(thread, stream);
     if (runResponseRules(thread, stream, head) !== RESPONSE_GO) return;
-    log.status = head.status;
+    if (!settleResponse(thread, stream, head)) return;
   }
   passResponse(thread, stream, back, head);
 }
@@ -120,11 +125,28 @@ export function resumeResponse(thread: ProxyThread, stream: Stream): void {
   assert(head !== null, 'a response that waits in its rules has its head');
   const outcome = runResponseRules(thread, stream, head);
   if (outcome !== RESPONSE_GO) return;
-  stream.log.status = head.status;
+  if (!settleResponse(thread, stream, head)) return;
   stream.rule.responseHead = null;
   thread.setDeadline(stream.back!, thread.after(stream.serverTimeoutMs));
   passResponse(thread, stream, stream.back!, head);
   thread.freeHead(head);
+}
+
+// Rules ran: no line of theirs may say another length than the body has. False: one does, and the answer is 500.
+function settleResponse(thread: ProxyThread, stream: Stream, head: Head): boolean {
+  stream.log.status = head.status;
+  const subject = aimResponse(thread, stream, head);
+  const verdict = settleFraming(subject, head, true);
+  if (verdict === FRAMING_BROKEN) {
+    endByRule(thread, stream, RULE_INTERNAL);
+    return false;
+  }
+  // A client that asked with HEAD gets no body, whatever the server was asked with.
+  const isHead = stream.method === METHOD_HEAD && stream.serverMethod !== METHOD_HEAD;
+  stream.rule.dropsBody = isHead || verdict === FRAMING_DROP_BODY;
+  stream.rule.untilClose = verdict === FRAMING_UNTIL_CLOSE;
+  if (stream.rule.untilClose) stream.closeFront = true;
+  return true;
 }
 
 /** Bytes of the body while the response's rules wait: gathered behind the head for them, as long as there is room. */
@@ -164,6 +186,11 @@ function passResponse(thread: ProxyThread, stream: Stream, back: Connection, hea
     body.reset(BODY_CLOSE, 0);
     stream.closeFront = true;
   } else body.reset(BODY_NONE, 0);
+  if (stream.rule.dropsBody) {
+    body.discards = true;
+    stream.spliceDown = false;
+  }
+  if (stream.rule.dropsBody || stream.rule.untilClose) body.chunkedOut = false;
   if (thread.stopping) stream.closeFront = true;
   const scratch = thread.scratchOffset;
   const written = writeResponseHead(

@@ -35,6 +35,8 @@ export class RuleState {
   forcedServer = -1; // `use-server`: Server.index
   priorityClass = 0;
   priorityOffsetMs = 0;
+  dropsBody = false; // of the response: rules left nothing to send it with
+  untilClose = false; // … or no length: it ends with the connection
   closeBack = false; // the server's connection ends with what it has sent
   switchToHttp = false; // what follows is HTTP, also in mode tcp
   inspecting = false; // a tunnel whose first bytes from the server are looked at by tcp-response rules
@@ -56,6 +58,8 @@ export class RuleState {
     this.forcedServer = -1;
     this.priorityClass = 0;
     this.priorityOffsetMs = 0;
+    this.dropsBody = false;
+    this.untilClose = false;
     this.closeBack = false;
     this.switchToHttp = false;
     this.inspecting = false;

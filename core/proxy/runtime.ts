@@ -8,10 +8,13 @@ import { AF_INET, AF_INET6, addressWords, encodeAddress } from '../io/net.ts';
 import type { Forwarded, ForwardFor, NetMask, Proxy, Server, Source } from '../model/proxy.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Connection } from './connection.ts';
+import type { Capturing } from './capturing.ts';
+import type { CustomLog } from './custom-log.ts';
 import type { ProxyRules } from './language.ts';
 import type { ProxyTlvs } from './proxy-protocol.ts';
 import { Replies } from './reply-texts.ts';
 import type { Stream } from './stream.ts';
+import type { UniqueId } from './unique-id.ts';
 
 /** A byte string in the arena's static part. */
 export interface StaticText {
@@ -130,6 +133,7 @@ export class Backend {
   readonly forwardFor: ForwardHeader | null;
   readonly originalTo: ForwardHeader | null;
   rules: ProxyRules | null = null;
+  readonly hasErrorReplies: boolean; // answers to errors that are more than bytes: core/rules/reply.ts has them
 
   // Streams waiting for any server, oldest first.
   waitingFirst: Stream | null = null;
@@ -141,7 +145,8 @@ export class Backend {
     this.loadRow = loadRow;
     this.counterRow = counterRow;
     this.counterAt = counterAt;
-    this.replies = new Replies(proxy.errorFiles);
+    this.hasErrorReplies = hasErrorReplies(proxy);
+    this.replies = new Replies(this.hasErrorReplies ? [] : proxy.errorFiles);
     this.forwardFor = forwardHeader(proxy.forwardFor, buffers);
     this.originalTo = forwardHeader(proxy.originalTo, buffers);
     this.forwarded = proxy.forwarded;
@@ -163,6 +168,12 @@ export class Frontend {
   maxconn: number; // over all threads; `set maxconn frontend` changes it
   defaultBackend: Backend | null = null;
   rules: ProxyRules | null = null; // null: the section has none
+  readonly hasErrorReplies: boolean;
+  customLog: CustomLog | null = null; // null: lines are in a built-in format
+  capturing: Capturing | null = null; // null: nothing is captured
+  uniqueId: UniqueId | null = null;
+  needsRequestLine = false; // it is kept for logs or capture.req.*
+  logsEarly = false; // a line may be due before the stream's end
   isPlain = true; // neither this section nor the one backend it can lead to has rules
   needsSource = false; // the client's address is wanted (logs, forwardfor, source hash, PROXY out)
   needsTarget = false; // the address the client came to is wanted (logs, PROXY out, originalto, port mapping)
@@ -182,11 +193,17 @@ export class Frontend {
     this.counterAt = counterAt;
     this.logger = logger;
     this.maxconn = maxconn;
-    this.replies = new Replies(proxy.errorFiles);
+    this.hasErrorReplies = hasErrorReplies(proxy);
+    this.replies = new Replies(this.hasErrorReplies ? [] : proxy.errorFiles);
     this.forwardFor = forwardHeader(proxy.forwardFor, buffers);
     this.originalTo = forwardHeader(proxy.originalTo, buffers);
     this.monitorUri = proxy.monitorUri === '' ? null : staticText(proxy.monitorUri, buffers);
   }
+}
+
+// An errorfile without a byte closes without a word.
+function hasErrorReplies(proxy: Proxy): boolean {
+  return proxy.errorReplies.length > 0 || proxy.errorFiles.some(({ body }) => body.length === 0);
 }
 
 function sourceBind(source: Source): SourceBind {

@@ -17,6 +17,7 @@ import { NO_BYTES } from '../sample/types.ts';
 import { BODY_NONE, Body } from './body-state.ts';
 import { Bulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
+import { PastConnection } from './past-connection.ts';
 import { TIMEOUT_BITS } from './rule-host.ts';
 import { RuleState } from './rule-state.ts';
 import type { Backend, Frontend, ServerLink } from './runtime.ts';
@@ -42,7 +43,8 @@ export class Stream {
 
   // Request
   requestFlags = 0; // HEAD_… of the request
-  method = 0;
+  method = 0; // the client's
+  serverMethod = 0; // what the server was asked with: a rule may have changed it
   readonly request = new Body();
   requestBuffer = -1; // what goes out first once connected: the rewritten head and the body bytes that came with it
   requestOffset = 0;
@@ -76,6 +78,10 @@ export class Stream {
   requestCaptures: CaptureStore | null = null;
   responseCaptures: CaptureStore | null = null;
   readonly uniqueId: TextCell = { bytes: NO_BYTES, length: -1 };
+  readonly clientCookie: TextCell = { bytes: NO_BYTES, length: -1 };
+  readonly serverCookie: TextCell = { bytes: NO_BYTES, length: -1 };
+  readonly pastBack = new PastConnection(); // its server's connection, for logs in custom formats
+  id32 = 0; // counts the streams of the process, threads in turn
 
   // Choosing and connecting
   retriesLeft = 0;
@@ -114,6 +120,7 @@ export class Stream {
     this.server = null;
     this.requestFlags = 0;
     this.method = 0;
+    this.serverMethod = 0;
     this.request.reset(BODY_NONE, 0);
     this.requestBuffer = -1;
     this.requestOffset = 0;
@@ -173,7 +180,7 @@ export class Stream {
   }
 
   get serverIndex(): number {
-    return this.server === null ? -1 : this.server.index;
+    return Math.max(this.log.serverIndex, -1); // also after its place was given up
   }
 
   get requestBytes(): number {

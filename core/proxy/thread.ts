@@ -104,6 +104,7 @@ export class ProxyThread {
   readonly connections: Connection[] = [];
   private readonly freeSlots: number[] = [];
   private readonly freeStreams: Stream[] = [];
+  private streamSerial = 0; // streams so far
   openCount = 0;
   frontCount = 0; // open front connections
   streamCount = 0;
@@ -463,7 +464,9 @@ export class ProxyThread {
 
   takeStream(): Stream {
     this.streamCount++;
-    return this.freeStreams.pop() ?? new Stream(1023);
+    const stream = this.freeStreams.pop() ?? new Stream(1023);
+    stream.id32 = (this.streamSerial++ * this.load.threadCount + this.threadIndex) >>> 0;
+    return stream;
   }
 
   freeStream(stream: Stream): void {

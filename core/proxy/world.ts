@@ -3,7 +3,8 @@
 
 import { AF_INET, isOwnAddress, tcpInfo } from '../io/net.ts';
 import type { PatternStore } from '../sample/patterns/store.ts';
-import type { ConnectionView, World } from '../sample/subject.ts';
+import type { ConnectionView, StreamView, TextCell, World } from '../sample/subject.ts';
+import { LOG_LINES } from '../shared/counters.ts';
 import type { Connection } from './connection.ts';
 import { putWord, readSource, readTarget } from './endpoints.ts';
 import type { ProxyThread } from './thread.ts';
@@ -63,6 +64,17 @@ export class ThreadWorld implements World {
 
   tcpInfo(connection: ConnectionView, offset: number): number {
     return tcpInfo(connection.fd, offset);
+  }
+
+  uniqueId(stream: StreamView): TextCell | null {
+    const { thread } = this;
+    const maker = thread.frontends[stream.frontendIndex]?.uniqueId ?? null;
+    return maker === null ? null : maker.of(stream, thread.language.subject);
+  }
+
+  lineCount(frontendIndex: number): number {
+    const { counters } = this.thread;
+    return counters.sum(counters.frontend(frontendIndex), LOG_LINES);
   }
 
   isStopping(): boolean {

@@ -124,6 +124,8 @@ export interface ActionLine {
   readErrorFile(path: string): Uint8Array | null;
   /** A new request capture slot of this section (`capture … len`); returns its number. */
   addCapture(length: number): number;
+  /** What is wrong with the condition that begins here, null nothing: for actions that look at it before they end. */
+  conditionProblem(): string | null;
   /** Refuses the line in HAProxy's words, which say what is wrong with the action: the caller returns null. */
   fail(text: string): null;
   /** Refuses what HAProxy has and weir has not: the caller returns null. */

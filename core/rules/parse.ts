@@ -6,7 +6,7 @@
 
 import type { ConditionAst, ExpressionAst, FormatAst } from '../model/language.ts';
 import type { RuleAst, RuleSetName } from '../model/rules.ts';
-import { parseCondition } from '../sample/acl-parse.ts';
+import { type ConditionResult, parseCondition } from '../sample/acl-parse.ts';
 import { parseExpression } from '../sample/expression-parse.ts';
 import { parseFormat } from '../sample/format-parse.ts';
 import type { ParseScope, UsePlace } from '../sample/parse-scope.ts';
@@ -103,6 +103,7 @@ export class RuleLine implements ActionLine {
   readonly file: string;
   readonly line: number;
   at: number;
+  private condition: ConditionResult | null = null;
   private readonly words: readonly string[];
   private readonly section: RuleSection;
   private readonly kind: LineKind;
@@ -137,6 +138,18 @@ export class RuleLine implements ActionLine {
 
   get atEnd(): boolean {
     return endsArguments(this.peek());
+  }
+
+  /** The condition from here to the end of the line; null: there is none. Read once. */
+  readCondition(): ConditionResult | null {
+    if (this.peek() === '') return null;
+    this.condition ??= parseCondition(this.words, this.at, this.section.scope(this.kind.use));
+    return this.condition;
+  }
+
+  conditionProblem(): string | null {
+    const read = this.readCondition();
+    return read === null || read.ok ? null : read.error;
   }
 
   expression(problem?: string, shown?: string): ExpressionAst | null {
@@ -255,7 +268,7 @@ class RuleParser {
     });
     const parts = row.parse(line);
     if (parts === null) return null;
-    const condition = this.condition(line.at);
+    const condition = this.condition(line);
     return condition === undefined ? null : this.rule(row, parts, condition);
   }
 
@@ -293,15 +306,14 @@ class RuleParser {
   }
 
   /** undefined: refused; null: there is none. */
-  private condition(at: number): ConditionAst | null | undefined {
-    const { set, section, words } = this;
-    const first = words[at] ?? '';
-    if (first === '') return null;
+  private condition(line: RuleLine): ConditionAst | null | undefined {
+    const first = line.peek();
     if (!endsArguments(first)) {
       this.refuseExtra(first);
       return undefined;
     }
-    const parsed = parseCondition(words, at, section.scope(usePlaceOf(set)));
+    const parsed = line.readCondition();
+    if (parsed === null) return null;
     if (parsed.ok) return parsed.ast;
     this.refuseCondition(first, parsed.error);
     return undefined;
@@ -328,8 +340,7 @@ class RuleParser {
         false,
         false,
       );
-    } else if (word === 'redirect') this.refuse(`error in condition: ${error}`);
-    else section.alert(`error detected while parsing an '${set} ${word}' condition : ${error}.`, false, true);
+    } else section.alert(`error detected while parsing an '${set} ${word}' condition : ${error}.`, false, true);
   }
 
   private unknown(): null {

@@ -28,6 +28,8 @@ interface Words {
 export function parseRedirect(line: ActionLine, isKeyword: boolean): RuleParts | null {
   const words = readWords(line);
   if (words === null) return null;
+  const problem = line.conditionProblem();
+  if (problem !== null) return line.fail(`error in condition: ${problem}`);
   if (words.kind === '') return line.fail(`redirection type expected ('prefix', 'location', or 'scheme')`);
   if (line.set !== 'http-request' && words.kind !== 'location') {
     return line.fail(`response only supports redirect type 'location'`);

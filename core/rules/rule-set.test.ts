@@ -132,14 +132,6 @@ test('strict mode lasts to the end of the defaults’ rules, and begins again wi
   strictEqual(walk.run.strict, true);
 });
 
-test('a backend that shares its frontend’s defaults can begin at its own rules', () => {
-  const walk = new Walk();
-  const set = new RuleSet([walk.rule('d', null, RULE_STOP, true), walk.rule('own', null, RULE_CONTINUE)]);
-  walk.run.index = set.ownFrom;
-  strictEqual(runRules(set, walk.subject, walk.run), RULE_CONTINUE);
-  deepStrictEqual(walk.called, ['own']);
-});
-
 test('a trace takes the very same way and tells every step', () => {
   const walk = new Walk();
   const rules = [

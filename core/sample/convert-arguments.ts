@@ -6,7 +6,7 @@ import { castTo } from './casts.ts';
 import { parseInt64 } from './numbers.ts';
 import type { Linker } from './rows.ts';
 import type { Subject } from './subject.ts';
-import { type Sample, type SampleType, TYPE_SINT, TYPE_STR } from './types.ts';
+import { type Sample, type SampleType, TYPE_SINT } from './types.ts';
 import { parseVariableName } from './variable-names.ts';
 import { variablesOf } from './variables.ts';
 
@@ -73,17 +73,6 @@ export function compileVariableAs(text: string, type: SampleType, linker: Linker
   const read = compileVariable(text, linker);
   if (read === null) return null;
   return (subject, sample) => read(subject, sample) && castTo(sample, type, subject);
-}
-
-/** A variable as a string, or the text itself when it is not a variable's name. */
-export function compileText(text: string, linker: Linker): ReadArgument {
-  const read = compileVariableAs(text, TYPE_STR, linker);
-  if (read !== null) return read;
-  const bytes = bytesOfText(text);
-  return (_subject, sample) => {
-    sample.setBytes(TYPE_STR, bytes, 0, bytes.length);
-    return true;
-  };
 }
 
 /** An integer as operands are written: a sign, digits, nothing else; saturates. Null: it is not one. */

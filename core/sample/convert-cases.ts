@@ -806,7 +806,14 @@ groups['limits'] = [
 ];
 
 groups['x509'] = [
-  A('concat(),x509_v_err_str', ...Array.from({ length: 120 }, (_, index) => String(index)), '9999999999'),
+  A(
+    'concat(),x509_v_err_str',
+    ...Array.from({ length: 120 }, (_, index) => String(index)),
+    '9999999999',
+    '-1',
+    '4294967296',
+    '-4294967286',
+  ),
 ];
 
 export const parityCases: readonly ParityCase[] = Object.values(groups).flat();

@@ -1,9 +1,10 @@
 // `x509_v_err_str` (manual §7.3.1): the name of OpenSSL's constant for a result of certificate verification.
 
 import { writeInteger } from './casts.ts';
-import { bytesOfText } from './convert-arguments.ts';
+import { bytesOfText, exactInt, lowWord } from './convert-arguments.ts';
 import { type ConverterRow, NO_ARGS } from './rows.ts';
-import { TYPE_SINT, TYPE_STR } from './types.ts';
+import type { Subject } from './subject.ts';
+import { type Sample, TYPE_SINT, TYPE_STR } from './types.ts';
 
 /** Behind `X509_V_ERR_`, from 1 on; '' is a number that has no constant. */
 const ERRORS: readonly string[] = [
@@ -43,6 +44,14 @@ const ERRORS: readonly string[] = [
 
 const NAMES = ['X509_V_OK', ...ERRORS.map((name) => (name === '' ? '' : `X509_V_ERR_${name}`))].map(bytesOfText);
 
+function setText(sample: Sample, subject: Subject, text: string): true {
+  const { trash } = subject;
+  const at = trash.take();
+  for (let index = 0; index < text.length; index++) trash.bytes[at + index] = text.charCodeAt(index);
+  sample.setBytes(TYPE_STR, trash.bytes, at, text.length);
+  return true;
+}
+
 export const x509Converters: readonly ConverterRow[] = [
   {
     name: 'x509_v_err_str',
@@ -50,11 +59,12 @@ export const x509Converters: readonly ConverterRow[] = [
     in: TYPE_SINT,
     out: TYPE_STR,
     compile: () => (sample, subject) => {
-      const name = sample.wide === null ? NAMES[sample.number] : undefined;
+      const name = NAMES[lowWord(sample)];
       if (name !== undefined && name.length > 0) {
         sample.setBytes(TYPE_STR, name, 0, name.length);
         return true;
       }
+      if (sample.number < 0) return setText(sample, subject, BigInt.asUintN(64, exactInt(sample)).toString());
       const { trash } = subject;
       const at = trash.take();
       sample.setBytes(TYPE_STR, trash.bytes, at, writeInteger(trash.bytes, at, sample) - at);

@@ -16,6 +16,8 @@ import { protobufConverters } from './convert-protobuf.ts';
 import { regexConverters } from './convert-regex.ts';
 import { serverConverters } from './convert-server.ts';
 import { stringConverters } from './convert-string.ts';
+import { whenConverters } from './convert-when.ts';
+import { x509Converters } from './convert-x509.ts';
 import { variableConverters } from './convert-variables.ts';
 import type { ConverterRow } from './rows.ts';
 
@@ -37,6 +39,8 @@ export const converterRows: readonly ConverterRow[] = [
   ...serverConverters,
   ...stringConverters,
   ...variableConverters,
+  ...whenConverters,
+  ...x509Converters,
 ];
 
 const byName = new Map<string, ConverterRow>();

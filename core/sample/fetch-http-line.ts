@@ -312,8 +312,10 @@ function isFirstRequest(subject: Subject, sample: Sample): boolean {
 }
 
 function uniqueId(subject: Subject, sample: Sample): boolean {
-  const cell = subject.stream?.uniqueId;
-  if (cell === undefined || cell.length < 0) return false;
+  const { stream } = subject;
+  if (stream === null) return false;
+  const cell = stream.uniqueId.length >= 0 ? stream.uniqueId : subject.world.uniqueId?.(stream);
+  if (cell == null || cell.length < 0) return false;
   sample.setBytes(types.TYPE_STR, cell.bytes, 0, cell.length);
   return true;
 }

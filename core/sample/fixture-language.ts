@@ -105,9 +105,9 @@ export class LanguageBench {
   format(text: string, options: Partial<FormatOptions> = {}, bytesMax = FORMAT_BYTES_MAX): string {
     const parsed = parseFormat(text, this.scope, { where: AT_CFG_PARSER, ...options });
     ok(parsed.ok, parsed.ok ? '' : parsed.error);
-    const bytes = new Uint8Array(FORMAT_BYTES_MAX + 8).fill(0x7e);
+    const bytes = new Uint8Array(bytesMax + 8).fill(0x7e);
     const end = compileFormat(parsed.ast, this.linker).write(this.subject, bytes, 4, 4 + bytesMax);
-    ok(bytes[end] === 0x7e && bytes[3] === 0x7e, 'a format writes only where it may');
+    ok(bytes[4 + bytesMax] === 0x7e && bytes[3] === 0x7e, 'a format writes only where it may');
     return Buffer.from(bytes.subarray(4, end)).toString('latin1');
   }
 }

@@ -80,6 +80,8 @@ export class LogRecord {
   private readonly requestWords: Int32Array; // the same bytes, four at a time
 
   level = LEVEL_UNSET; // what `set-log-level` said, LEVEL_SILENT for no line at all
+  isUnreadable = false; // what came was no request: `error-log-format` counts
+  waits = 0; // for a custom format: WAIT_… of log-origin.ts that have not come yet
   logged = false; // a line was already written (option logasap); finished() writes no second one
 
   /** @param requestLineBytesMax tune.http.logurilen; HAProxy captures 1023 bytes when it is not set (see there) */
@@ -193,6 +195,8 @@ export class LogRecord {
     this.backendQueue = 0;
     this.requestLineLength = 0;
     this.level = LEVEL_UNSET;
+    this.isUnreadable = false;
+    this.waits = 0;
     this.logged = false;
   }
 }

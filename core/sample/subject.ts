@@ -97,6 +97,9 @@ export interface StreamView {
   readonly responseCaptures: CaptureStore | null;
   /** The request line's URI and unique id, kept for capture.req.* and logs when the configuration asks for them. */
   readonly uniqueId: TextCell;
+  /** What `capture cookie` found. */
+  readonly clientCookie?: TextCell;
+  readonly serverCookie?: TextCell;
 }
 
 /** A short text that outlives the message it came from. */
@@ -146,6 +149,10 @@ export interface World {
   serverMaxconn?(serverIndex: number): number;
   /** How busy this thread, or all threads on average, were lately: 0–100 %; −1 unknown. */
   cpuUsagePercent?(ofProcess: boolean): number;
+  /** The stream's unique id, made now if it was not yet; null: its frontend has no unique-id-format. */
+  uniqueId?(stream: StreamView): TextCell | null;
+  /** Lines that a frontend's log has had (%lc). */
+  lineCount?(frontendIndex: number): number;
   /** The process stops: it accepts no more and lets its connections finish. */
   isStopping?(): boolean;
 }
@@ -176,6 +183,10 @@ export class Subject {
   /** After an HTTP head, its body as far as it came (chunks still in their coating); in TCP, the bytes waiting. */
   readonly requestData = new Span();
   readonly responseData = new Span();
+
+  /** For a line of the traffic log: the moment, ORIGIN_… of log-origin.ts; 0: no line is being written. */
+  logOrigin = 0;
+  record: LogRecord | null = null; // what the line says where there is no stream
 
   // Variables by scope; null where the scope does not exist here.
   procVariables: Variables;

@@ -69,7 +69,8 @@ const LAST_RATE = REQUEST_RATE;
 // Of REQ_OUT_BYTES and RES_OUT_BYTES, what went through a pipe.
 export const REQ_SPLICED_BYTES = 52;
 export const RES_SPLICED_BYTES = 53;
-const FIELD_COUNT = 54;
+export const LOG_LINES = 54; // written in a custom format (%lc)
+const FIELD_COUNT = 55;
 const ROW_CELLS = 56; // a multiple of 8: no two threads' rows share a cache line
 
 const RATE_PERIOD_MS = 1000;

@@ -374,7 +374,7 @@ test('counters count, and are cleared in all threads', async (t) => {
       ['b,s1', 'req_tot'],
     ],
   ] as [string, string][]) {
-    strictEqual(await column(object, name), '6', `${object} ${name}`);
+    await eventually(async () => (await column(object, name)) === '6');
   }
   ok(Number(await column('b,s1', 'bout')) > 0);
   ok(['0', '1', '2', '3'].includes(await column('b,s1', 'lastsess')));
@@ -395,10 +395,12 @@ test('bytes that went through a pipe are counted apart', async (t) => {
   strictEqual((await bodyOf(port)).length, '200 '.length + length);
   const spliced = async (kind: string, name: string): Promise<number> =>
     Number(new RegExp(`^${kind}\\..*\\.${name}\\.1:MCPV:u64:(\\d+)$`, 'm').exec(await cli('show stat typed'))![1]);
-  ok((await spliced('F', 'h1_spliced_bytes_out')) > length / 2);
-  ok((await spliced('B', 'h1_spliced_bytes_in')) > length / 2);
+  // How much came before the pipe was opened is the kernel's affair.
+  const bytes = await spliced('F', 'h1_spliced_bytes_out');
+  ok(bytes > 256 * 1024 && bytes < length);
+  strictEqual(await spliced('B', 'h1_spliced_bytes_in'), bytes);
   strictEqual(await spliced('F', 'h1_spliced_bytes_in'), 0);
-  match(await cli('show info'), /^TotalSplicedBytesOut: [1-9]\d{6}$/m);
+  ok((await cli('show info')).includes(`\nTotalSplicedBytesOut: ${bytes}\n`));
 });
 
 test('the typed and JSON forms say the same as the plain ones', async (t) => {

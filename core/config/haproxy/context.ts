@@ -57,7 +57,6 @@ export class ParseContext implements AddressContext {
   readonly userlists: Userlist[] = []; // users are filled in when everything is read
   readonly userlistDrafts: UserlistDraft[] = []; // the same ones, as read
   readonly httpErrors: HttpErrorsDraft[] = [];
-  defaultsCount = 0; // defaults sections so far
   readonly guids = new Map<string, string>(); // guid → who has it, in HAProxy's words
   lastDefaults: ProxyDraft | null = null; // what the next unnamed reference inherits from
   proxy: ProxyDraft | null = null; // the section being read

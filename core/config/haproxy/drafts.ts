@@ -152,7 +152,6 @@ export function noRules(): RulesDraft {
     redirect: [],
     tcpRequestInspectDelayMs: 0,
     tcpResponseInspectDelayMs: 0,
-    defaultsId: 0,
   };
 }
 
@@ -262,8 +261,7 @@ export class ProxyDraft implements Place {
   cookieCapture: CookieCapture | null = null;
   errorLines: ErrorLine[] = [];
   errorReplies: { status: number; reply: ReplyAst }[] = []; // as errorFiles: settled from errorLines
-  // Rules of defaults sections: their number (0 none), whom theirs serve, and whose come before a section's own.
-  defaultsId = 0;
+  // Rules of defaults sections: whom theirs serve, and whose come before a section's own.
   rulesFor: '' | 'frontend' | 'backend' = '';
   rulesOf: ProxyDraft | null = null;
   upgradesToHttp = false; // a TCP frontend whose backend speaks HTTP

@@ -27,6 +27,7 @@ export const switchOptions: readonly SwitchOption[] = [
   option('clitcpka', 'front'),
   option('contstats', 'front'),
   option('dontlognull', 'front'),
+  option('http-buffer-request', 'both', true),
   option('http-ignore-probes', 'front', true),
   option('logasap', 'front'),
   option('nolinger', 'both'),

@@ -16,7 +16,7 @@ import type { ProxyDraft, RulesDraft } from './drafts.ts';
 import { ruleSection } from './rule-section.ts';
 import { parseTime } from './units.ts';
 
-type RuleList = { [Key in keyof RulesDraft]-?: RulesDraft[Key] extends RuleAst[] ? Key : never }[keyof RulesDraft];
+type RuleList = { [Key in keyof RulesDraft]: RulesDraft[Key] extends RuleAst[] ? Key : never }[keyof RulesDraft];
 
 const LISTS: Readonly<Record<RuleSetName, RuleList>> = {
   'tcp-request connection': 'tcpRequestConnection',
@@ -207,8 +207,8 @@ export function addRedirect(statement: Statement, proxy: ProxyDraft, context: Pa
   });
   const parts = parseRedirect(line, true);
   if (parts === null) return;
-  const condition = readCondition(statement, line.at, section, (error) => refuse(`error in condition: ${error}`));
-  if (condition === undefined) return;
+  const read = line.readCondition();
+  const condition = read?.ok === true ? read.ast : null; // a wrong one was refused
   proxy.rules.redirect.push({
     ...{ set: 'http-request', action: 'redirect', condition, args: [], expressions: [], reply: null },
     ...{ formats: parts.formats ?? [], options: parts.options ?? {}, text: statement.words.join(' ') },
@@ -309,8 +309,8 @@ function inheritProblem(proxy: ProxyDraft, defaults: ProxyDraft): string {
 
 /** All rules of a section as the model has them: those of its defaults first. */
 export function allRules({ rules, rulesOf: defaults }: ProxyDraft): RulesDraft {
-  if (defaults === null) return { ...rules, defaultsId: 0 };
-  const all = { ...rules, defaultsId: defaults.defaultsId };
+  if (defaults === null) return rules;
+  const all = { ...rules };
   for (const list of RULE_LISTS) all[list] = [...defaults.rules[list], ...rules[list]];
   return all;
 }

@@ -30,7 +30,13 @@ export const FOREIGN_SECTIONS: readonly string[] = [
 ];
 
 export function isSectionWord(word: string): boolean {
-  return word === 'global' || word === 'userlist' || word === 'http-errors' || PROXY_SECTIONS.includes(word) || FOREIGN_SECTIONS.includes(word);
+  return (
+    word === 'global' ||
+    word === 'userlist' ||
+    word === 'http-errors' ||
+    PROXY_SECTIONS.includes(word) ||
+    FOREIGN_SECTIONS.includes(word)
+  );
 }
 
 export function openSection(statement: Statement, context: ParseContext): void {
@@ -91,7 +97,6 @@ function openProxy(statement: Statement, context: ParseContext, kind: SectionKin
     proxy.inherit(parent);
     inheritRules(proxy, parent, context);
   }
-  if (kind === 'defaults') proxy.defaultsId = ++context.defaultsCount;
   proxy.previous = previous;
   context.proxy = proxy;
   context.defaults = kind === 'defaults' ? proxy : parent;

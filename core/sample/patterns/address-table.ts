@@ -21,7 +21,8 @@ export class AddressTable {
   private words: Uint32Array; // wordCount a network, cut to its length
   private lengths = new Uint8Array(NETWORKS_FIRST);
   private entries = new Int32Array(NETWORKS_FIRST);
-  private slots = new Int32Array(SLOTS_FIRST);
+  // Pairs: a network's number + 1, and its hash, so that a miss costs one look at memory.
+  private slots = new Int32Array(SLOTS_FIRST * 2);
   private used = 0;
   private live = 0;
   private heads: Uint32Array; // lengths that occur, by hash of the head
@@ -43,7 +44,7 @@ export class AddressTable {
     this.cut(words, length);
     const slot = this.slotFor(length);
     if (this.slots[slot]! > 0) return false;
-    if ((this.used + 1) * 2 > this.slots.length) {
+    if ((this.used + 1) * 4 > this.slots.length) {
       this.grow();
       return this.add(words, length, entry);
     }
@@ -58,6 +59,7 @@ export class AddressTable {
     this.lengths[network] = length;
     this.entries[network] = entry;
     this.slots[slot] = network + 1;
+    this.slots[slot + 1] = this.hashOf(length);
     this.used++;
     this.live++;
     this.markLength(length);
@@ -143,7 +145,7 @@ export class AddressTable {
   private growHeads(): void {
     while (this.headCount < this.live * 2 && this.headCount < HEADS_MAX) this.headCount *= 2;
     this.heads = new Uint32Array(this.headCount * this.maskWords);
-    for (let slot = 0; slot < this.slots.length; slot++) {
+    for (let slot = 0; slot < this.slots.length; slot += 2) {
       const network = this.slots[slot]! - 1;
       if (network < 0) continue;
       const length = this.lengths[network]!;
@@ -157,17 +159,13 @@ export class AddressTable {
   // Of the network in `key`: its slot, or a free one.
   private slotFor(length: number): number {
     const { slots, words, lengths, wordCount, key } = this;
-    const mask = slots.length - 1;
-    let hash = Math.imul(key[0]! ^ (length << 24), 0x9e3779b1);
-    if (wordCount === 4) {
-      hash = Math.imul(hash ^ (hash >>> 15) ^ key[1]!, 0x85ebca6b);
-      hash = Math.imul(hash ^ (hash >>> 13) ^ key[2]!, 0xc2b2ae35);
-      hash = Math.imul(hash ^ (hash >>> 16) ^ key[3]!, 0x27d4eb2f);
-    }
-    let slot = (hash ^ (hash >>> 15)) & mask;
-    for (; slots[slot] !== FREE; slot = (slot + 1) & mask) {
+    const mask = slots.length - 2;
+    const hash = this.hashOf(length);
+    let slot = (hash << 1) & mask;
+    for (; slots[slot] !== FREE; slot = (slot + 2) & mask) {
       const network = slots[slot]! - 1;
-      if (network < 0 || lengths[network] !== length || words[network * wordCount] !== key[0]) continue;
+      if (network < 0 || slots[slot + 1] !== hash || lengths[network] !== length) continue;
+      if (words[network * wordCount] !== key[0]) continue;
       if (wordCount === 1) return slot;
       const at = network * 4;
       if (words[at + 1] === key[1] && words[at + 2] === key[2] && words[at + 3] === key[3]) return slot;
@@ -175,17 +173,30 @@ export class AddressTable {
     return slot;
   }
 
+  private hashOf(length: number): number {
+    const { key } = this;
+    let hash = Math.imul(key[0]! ^ (length << 24), 0x9e3779b1);
+    if (this.wordCount === 4) {
+      hash = Math.imul(hash ^ (hash >>> 15) ^ key[1]!, 0x85ebca6b);
+      hash = Math.imul(hash ^ (hash >>> 13) ^ key[2]!, 0xc2b2ae35);
+      hash = Math.imul(hash ^ (hash >>> 16) ^ key[3]!, 0x27d4eb2f);
+    }
+    return hash ^ (hash >>> 15);
+  }
+
   private grow(): void {
     const old = this.slots;
-    let length = SLOTS_FIRST;
-    while (length < (this.live + 1) * 4) length *= 2;
-    this.slots = new Int32Array(length);
+    let count = SLOTS_FIRST;
+    while (count < (this.live + 1) * 4) count *= 2;
+    this.slots = new Int32Array(count * 2);
     this.used = this.live;
-    for (let index = 0; index < old.length; index++) {
-      const network = old[index]! - 1;
-      if (network < 0) continue;
-      for (let word = 0; word < this.wordCount; word++) this.key[word] = this.words[network * this.wordCount + word]!;
-      this.slots[this.slotFor(this.lengths[network]!)] = network + 1;
+    const mask = this.slots.length - 2;
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from]! <= 0) continue;
+      let slot = (old[from + 1]! << 1) & mask;
+      while (this.slots[slot] !== FREE) slot = (slot + 2) & mask;
+      this.slots[slot] = old[from]!;
+      this.slots[slot + 1] = old[from + 1]!;
     }
   }
 }

@@ -166,7 +166,10 @@ class PlaceIndex implements PatternIndex {
   }
 }
 
-/** dir, dom: the pattern between delimiters; those at its own ends do not count. */
+/**
+ * dir, dom: the pattern between delimiters; those at its own ends do not count. One of nothing but delimiters never matches
+ * (HAProxy looks at the byte behind the value there, and matches when it is a NUL).
+ */
 class WordIndex implements PatternIndex {
   readonly wants = TYPE_STR;
   private readonly tree: PrefixTree;

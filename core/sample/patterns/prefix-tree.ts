@@ -7,6 +7,10 @@
 import { assert } from '../../base/assert.ts';
 import { FOLD, grown, NO_FOLD, type TextStore } from './texts.ts';
 
+const NODE_WORDS = 4;
+const EDGE_AT = 0;
+const EDGE_LENGTH = 1;
+const ENTRY = 2;
 const NODES_FIRST = 16;
 const LINKS_FIRST = 32;
 const NODES_MAX = 1 << 22; // a node and a byte fit one key
@@ -18,13 +22,11 @@ export class PrefixTree {
   private readonly step: number; // 1 forwards, −1 backwards
   private readonly isLive: (entry: number) => boolean;
   private nodeCount = 1;
-  // The edge into a node: `edgeLength` bytes from `edgeAt` on in the store, in the direction of the walk.
-  private edgeAt = new Int32Array(NODES_FIRST);
-  private edgeLength = new Int32Array(NODES_FIRST);
-  private entryOf = new Int32Array(NODES_FIRST).fill(NONE); // the first whose text ends here
-  // Children, by parent and first byte of the edge: slots of a hash table.
-  private linkKeys = new Int32Array(LINKS_FIRST).fill(NONE);
-  private linkNodes = new Int32Array(LINKS_FIRST);
+  // A node's words lie together, because a walk through a large tree waits for memory at each step: the edge into it
+  // (EDGE_LENGTH bytes from EDGE_AT on in the store, in the direction of the walk), and the first entry that ends here.
+  private nodes = new Int32Array(NODES_FIRST * NODE_WORDS).fill(NONE);
+  // Children, by parent and first byte of the edge: slots of a hash table, each with its key and its node.
+  private links = new Int32Array(LINKS_FIRST * 2).fill(NONE);
   private linkCount = 0;
   private duplicates = 0;
   // Where a text of the store counts from and to; what is outside was cut off (delimiters of dir and dom).
@@ -47,21 +49,21 @@ export class PrefixTree {
 
   add(entry: number): void {
     const node = this.nodeFor(entry);
-    if (this.entryOf[node] !== NONE) this.duplicates++;
-    else this.entryOf[node] = entry;
+    if (this.nodes[node + ENTRY] !== NONE) this.duplicates++;
+    else this.nodes[node + ENTRY] = entry;
   }
 
   /** Its text is still in the store, and isLive() already says false. */
   remove(entry: number): void {
     const node = this.nodeFor(entry);
-    if (this.entryOf[node] !== entry) {
+    if (this.nodes[node + ENTRY] !== entry) {
       this.duplicates--;
       return;
     }
-    this.entryOf[node] = NONE;
+    this.nodes[node + ENTRY] = NONE;
     for (let other = entry + 1; this.duplicates > 0 && other < this.texts.count; other++) {
       if (!this.isLive(other) || this.nodeFor(other) !== node) continue;
-      this.entryOf[node] = other;
+      this.nodes[node + ENTRY] = other;
       this.duplicates--;
       return;
     }
@@ -110,26 +112,28 @@ export class PrefixTree {
 
   // From `from` on, `to` is just past the last byte in the direction of the walk.
   private walk(bytes: Uint8Array, from: number, to: number, mode: number, delimiters: Uint8Array): number {
-    const { step, fold, edgeAt, edgeLength, entryOf, linkKeys, linkNodes } = this;
+    const { step, fold, nodes, links } = this;
     const known = this.texts.bytes;
-    const mask = linkKeys.length - 1;
-    let best = mode === WORD ? NONE : entryOf[0]!;
+    const mask = links.length - 2;
+    let best = mode === WORD ? NONE : nodes[ENTRY]!;
     let node = 0;
     let at = from;
     while (at !== to) {
-      const key = (node << 8) | fold[bytes[at]!]!;
+      const key = linkKey(node, fold[bytes[at]!]!);
       let slot = linkSlot(key) & mask;
-      while (linkKeys[slot] !== key && linkKeys[slot] !== NONE) slot = (slot + 1) & mask;
-      if (linkKeys[slot] === NONE) return best;
-      node = linkNodes[slot]!;
-      const length = edgeLength[node]!;
+      while (links[slot] !== key && links[slot] !== NONE) slot = (slot + 2) & mask;
+      if (links[slot] === NONE) return best;
+      node = links[slot + 1]!;
+      const length = nodes[node + EDGE_LENGTH]!;
       if ((to - at) * step < length) return best;
-      const edge = edgeAt[node]!;
-      for (let index = 1; index < length; index++) {
-        if (fold[known[edge + index * step]!] !== fold[bytes[at + index * step]!]) return best;
+      if (length > 1) {
+        const edge = nodes[node + EDGE_AT]!;
+        for (let index = 1; index < length; index++) {
+          if (fold[known[edge + index * step]!] !== fold[bytes[at + index * step]!]) return best;
+        }
       }
       at += length * step;
-      const entry = entryOf[node]!;
+      const entry = nodes[node + ENTRY]!;
       if (entry === NONE) continue;
       if (mode === LONGEST) best = entry;
       else if (mode === FIRST || at === to || delimiters[bytes[at]!] === 1) {
@@ -139,7 +143,7 @@ export class PrefixTree {
     return best;
   }
 
-  // The node where the entry's text ends; it is made when there is none.
+  // The node where the entry's text ends, as its place in `nodes`; it is made when there is none.
   private nodeFor(entry: number): number {
     const { step, fold, texts, range } = this;
     this.rangeOf(texts, entry, range);
@@ -150,77 +154,73 @@ export class PrefixTree {
     let done = 0;
     while (done < length) {
       const at = first + done * step;
-      const slot = this.slotOf((node << 8) | fold[texts.bytes[at]!]!);
-      if (this.linkKeys[slot] === NONE) return this.addChild(node, at, length - done);
-      const child = this.linkNodes[slot]!;
-      const edge = this.edgeAt[child]!;
-      const common = Math.min(this.edgeLength[child]!, length - done);
+      const slot = this.slotOf(linkKey(node, fold[texts.bytes[at]!]!));
+      if (this.links[slot] === NONE) return this.addChild(node, at, length - done);
+      const child = this.links[slot + 1]!;
+      const edge = this.nodes[child + EDGE_AT]!;
+      const edgeLength = this.nodes[child + EDGE_LENGTH]!;
+      const common = Math.min(edgeLength, length - done);
       let same = 1;
       while (same < common && fold[texts.bytes[edge + same * step]!] === fold[texts.bytes[at + same * step]!]) same++;
-      node = same < this.edgeLength[child]! ? this.splitEdge(slot, same) : child;
+      node = same < edgeLength ? this.splitEdge(slot, same) : child;
       done += same;
     }
     return node;
   }
 
   private addChild(parent: number, at: number, length: number): number {
-    const node = this.newNode();
-    this.edgeAt[node] = at;
-    this.edgeLength[node] = length;
+    const node = this.newNode(at, length);
     this.link(parent, at, node);
     return node;
   }
 
   // A new node takes the first part of the edge, and the old one's place under its parent.
   private splitEdge(slot: number, length: number): number {
-    const lower = this.linkNodes[slot]!;
-    const upper = this.newNode();
-    this.edgeAt[upper] = this.edgeAt[lower]!;
-    this.edgeLength[upper] = length;
-    this.linkNodes[slot] = upper;
-    this.edgeAt[lower]! += length * this.step;
-    this.edgeLength[lower]! -= length;
-    this.link(upper, this.edgeAt[lower]!, lower);
+    const lower = this.links[slot + 1]!;
+    const edge = this.nodes[lower + EDGE_AT]!;
+    const upper = this.newNode(edge, length);
+    this.links[slot + 1] = upper;
+    this.nodes[lower + EDGE_AT] = edge + length * this.step;
+    this.nodes[lower + EDGE_LENGTH]! -= length;
+    this.link(upper, edge + length * this.step, lower);
     return upper;
   }
 
-  private newNode(): number {
-    const node = this.nodeCount++;
-    assert(node < NODES_MAX, 'too many patterns for one tree');
-    if (node === this.edgeAt.length) {
-      this.edgeAt = grown(this.edgeAt);
-      this.edgeLength = grown(this.edgeLength);
-      this.entryOf = grown(this.entryOf);
-    }
-    this.entryOf[node] = NONE;
+  private newNode(edgeAt: number, edgeLength: number): number {
+    const node = this.nodeCount++ * NODE_WORDS;
+    assert(this.nodeCount < NODES_MAX, 'too many patterns for one tree');
+    if (node === this.nodes.length) this.nodes = grown(this.nodes);
+    this.nodes[node + EDGE_AT] = edgeAt;
+    this.nodes[node + EDGE_LENGTH] = edgeLength;
+    this.nodes[node + ENTRY] = NONE;
     return node;
   }
 
   private slotOf(key: number): number {
-    const mask = this.linkKeys.length - 1;
+    const { links } = this;
+    const mask = links.length - 2;
     let slot = linkSlot(key) & mask;
-    while (this.linkKeys[slot] !== key && this.linkKeys[slot] !== NONE) slot = (slot + 1) & mask;
+    while (links[slot] !== key && links[slot] !== NONE) slot = (slot + 2) & mask;
     return slot;
   }
 
   private link(parent: number, at: number, node: number): void {
-    if ((this.linkCount + 1) * 2 > this.linkKeys.length) this.growLinks();
-    const key = (parent << 8) | this.fold[this.texts.bytes[at]!]!;
+    if ((this.linkCount + 1) * 4 > this.links.length) this.growLinks();
+    const key = linkKey(parent, this.fold[this.texts.bytes[at]!]!);
     const slot = this.slotOf(key);
-    this.linkKeys[slot] = key;
-    this.linkNodes[slot] = node;
+    this.links[slot] = key;
+    this.links[slot + 1] = node;
     this.linkCount++;
   }
 
   private growLinks(): void {
-    const { linkKeys, linkNodes } = this;
-    this.linkKeys = new Int32Array(linkKeys.length * 2).fill(NONE);
-    this.linkNodes = new Int32Array(linkKeys.length * 2);
-    for (let old = 0; old < linkKeys.length; old++) {
-      if (linkKeys[old] === NONE) continue;
-      const slot = this.slotOf(linkKeys[old]!);
-      this.linkKeys[slot] = linkKeys[old]!;
-      this.linkNodes[slot] = linkNodes[old]!;
+    const old = this.links;
+    this.links = new Int32Array(old.length * 2).fill(NONE);
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from] === NONE) continue;
+      const slot = this.slotOf(old[from]!);
+      this.links[slot] = old[from]!;
+      this.links[slot + 1] = old[from + 1]!;
     }
   }
 }
@@ -229,9 +229,15 @@ const LONGEST = 0;
 const FIRST = 1;
 const WORD = 2;
 
+/** @param node its place in `nodes` */
+function linkKey(node: number, byte: number): number {
+  return ((node / NODE_WORDS) << 8) | byte;
+}
+
+// Slots are pairs of words.
 function linkSlot(key: number): number {
   const hash = Math.imul(key, 0x9e3779b1);
-  return hash ^ (hash >>> 15);
+  return (hash ^ (hash >>> 15)) << 1;
 }
 
 function wholeText(texts: TextStore, entry: number, range: Int32Array): void {

@@ -120,7 +120,20 @@ const WRONG: readonly string[] = [
   ...['(a', 'a)', '[a', 'a{2,1}', '(?<n>a', '*a', 'a**', '(?z)', '[z-a]', '[[:foo:]]', 'x(?<=a*)b', '(?<=(a|bc))d'],
   ...['(?<1a>b)', '(?#abc', '\\c', '\\x{zz}', '(?<a>x)(?<a>y)', '\\N{U+41}', '\\8', '\\o{9}', '[a-\\d]', '\\g{3}'],
   ...['a{99999}', '[:alpha:]', '[[.a.]]', '\\l', '\\U', '[\\N]', '[]', '[^]', '(?<>a)', '\\y', '[\\y]', '\\1', '^*a'],
-  ...['\\b+a', '\\A{2}', '(?i)*a', '|*', '\\g0', '\\k<x>', '(?P=foo)', '(*FOO)a', '\\400', '(?P<n', '(?<ab.c>d)', '\\o'],
+  ...[
+    '\\b+a',
+    '\\A{2}',
+    '(?i)*a',
+    '|*',
+    '\\g0',
+    '\\k<x>',
+    '(?P=foo)',
+    '(*FOO)a',
+    '\\400',
+    '(?P<n',
+    '(?<ab.c>d)',
+    '\\o',
+  ],
   ...['\\x{}', '[[:^digit:]-a]', '[\\w-a]', '(?n)(a)\\1', '[a-', '(?:a', 'a(?', '(?i', '\\'],
 ];
 
@@ -154,7 +167,9 @@ test('mistakes have the words and offsets of HAProxy', { skip: isPeer ? false : 
       const { stderr } = spawnSync(PEER, ['-c', '-f', file], { encoding: 'latin1' });
       theirs.push(...[...stderr.matchAll(/ : (regex '.*' is invalid \(.*\))\.$/gm)].map((found) => found[1]));
     }
-    const ours = WRONG.map((source) => compileRegex(source, false, false)).map((result) => !result.ok && result.message);
+    const ours = WRONG.map((source) => compileRegex(source, false, false)).map(
+      (result) => !result.ok && result.message,
+    );
     assert.deepEqual(ours, theirs);
   } finally {
     rmSync(directory, { recursive: true });
@@ -164,7 +179,15 @@ test('mistakes have the words and offsets of HAProxy', { skip: isPeer ? false : 
 // The bound is far above what is needed (tens of ms), and far below what going back without end would take (years).
 test('no pattern takes long, however many ways there are through it', () => {
   const subject = bytesOf(`${'a'.repeat(10_000)}!`);
-  const patterns = ['(a+)+$', '(a|aa)+$', '(a*)*b', '(a+)+\\1$', '(?=(a+)+$)b', '([a-z]{1,63}\\.)+com', '(.*)(.*)(.*)(.*)x$'];
+  const patterns = [
+    '(a+)+$',
+    '(a|aa)+$',
+    '(a*)*b',
+    '(a+)+\\1$',
+    '(?=(a+)+$)b',
+    '([a-z]{1,63}\\.)+com',
+    '(.*)(.*)(.*)(.*)x$',
+  ];
   for (const source of patterns) {
     const regex = compiled(source);
     const startedMs = performance.now();
@@ -203,7 +226,31 @@ fuzz('both engines find the same match', (prng) => {
 });
 
 fuzz('any text is an expression or a mistake with a place', (prng) => {
-  const pieces = ['(', ')', '[', ']', '?', '*', '+', '{', '}', '1', ',', '\\', 'Q', 'E', 'a', '-', '^', '$', '|', ':', 'P', '<', '>'];
+  const pieces = [
+    '(',
+    ')',
+    '[',
+    ']',
+    '?',
+    '*',
+    '+',
+    '{',
+    '}',
+    '1',
+    ',',
+    '\\',
+    'Q',
+    'E',
+    'a',
+    '-',
+    '^',
+    '$',
+    '|',
+    ':',
+    'P',
+    '<',
+    '>',
+  ];
   const source = Array.from({ length: prng.below(14) }, () =>
     prng.below(8) === 0 ? String.fromCharCode(1 + prng.below(255)) : prng.pick(pieces),
   ).join('');

@@ -12,7 +12,7 @@ import { parseRegex, REPEAT_FOREVER, RegexError, type RegexNode, type RegexTree 
 import { checkSize, OwnMatcher, ProgramTooLarge } from './regex-run.ts';
 import { FOLD } from './texts.ts';
 
-// Read whenever an expression is made ready to run, so it works also in a process that was started without it.
+// The launcher gives it already. It is read whenever an expression is made ready, so that it works in tests as well.
 setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
 
 export interface CompiledRegex {

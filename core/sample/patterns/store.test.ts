@@ -14,7 +14,11 @@ import { latin1Bytes, TextStore } from './texts.ts';
 
 const subject = { trash: new Trash(16_384) } as Subject;
 
-function refOf(keys: readonly string[], values: readonly string[] | null, uses: readonly PatternUse[] = []): PatternRef {
+function refOf(
+  keys: readonly string[],
+  values: readonly string[] | null,
+  uses: readonly PatternUse[] = [],
+): PatternRef {
   const pack = (texts: readonly string[]): PatternRef['keys'] => {
     const store = new TextStore();
     for (const text of texts) store.pushText(text);
@@ -178,8 +182,8 @@ function naive(pairs: readonly Pair[], method: MatchMethod, ignoreCase: boolean,
   const fold = (value: string): string => (ignoreCase ? lower(value) : value);
   const subjectText = fold(text);
   const longest = (fits: readonly Pair[], size: (key: string) => number): string | null =>
-    fits.reduce<Pair | null>((best, each) => (best === null || size(each.key) > size(best.key) ? each : best), null)?.key ??
-    null;
+    fits.reduce<Pair | null>((best, each) => (best === null || size(each.key) > size(best.key) ? each : best), null)
+      ?.key ?? null;
   const wordFits = (key: string, delimiters: string): boolean => {
     const stripped = fold(key).replace(new RegExp(`^[${delimiters}]+|[${delimiters}]+$`, 'g'), '');
     if (stripped === '') return false;
@@ -276,7 +280,12 @@ fuzz('trees and tables find what a plain list finds, through all changes', (prng
     key: randomKey(prng, method),
     value: `l${index}`,
   }));
-  const store = new PatternStore([refOf(pairs.map(({ key }) => key), pairs.map(({ value }) => value))]);
+  const store = new PatternStore([
+    refOf(
+      pairs.map(({ key }) => key),
+      pairs.map(({ value }) => value),
+    ),
+  ]);
   const matcher = store.matcher(0, method, ignoreCase);
   for (let round = 0; round < 12; round++) {
     const text = randomSubject(prng, method);
@@ -298,7 +307,10 @@ fuzz('trees and tables find what a plain list finds, through all changes', (prng
 });
 
 test('IPv6 networks are found by their longest prefix among thousands', () => {
-  const keys = Array.from({ length: 4096 }, (_, index) => `2001:db8:${index.toString(16)}::/${index % 2 === 0 ? 48 : 56}`);
+  const keys = Array.from(
+    { length: 4096 },
+    (_, index) => `2001:db8:${index.toString(16)}::/${index % 2 === 0 ? 48 : 56}`,
+  );
   const store = over('2000::/3', '2001:db8::/32', '::/0', ...keys);
   assert.equal(find(store, 'ip', false, '2001:db8:abc::1'), '2001:db8:abc::/48');
   assert.equal(find(store, 'ip', false, '2001:db8:abd:0080::1'), '2001:db8:abd::/56');
