@@ -7,10 +7,11 @@ import { LocalCalendar } from '../base/calendar.ts';
 import type { Prng } from '../base/prng.ts';
 import { asciiBytes } from '../base/text.ts';
 import type { Model } from '../model/model.ts';
+import { HTTP_LOG_FORMAT, TCP_LOG_FORMAT } from '../sample/log-formats.ts';
 import { LOG_SERVER_NONE, LOG_SERVER_STATS, LogRecord } from '../sample/log-record.ts';
 import { fuzz } from '../testing/fuzz.ts';
 import { LineWriter, NameTable } from './access-log.ts';
-import { compileLogFormat, formatOf, HTTP_LOG_FORMAT, LogFormatError, TCP_LOG_FORMAT } from './log-format.ts';
+import { compileLogFormat, formatOf, LogFormatError } from './log-format.ts';
 
 const zoneBefore = process.env['TZ'];
 before(() => {

@@ -140,7 +140,8 @@ function constantTail(format: LogTarget['format'], identity: LogIdentity): strin
   const tagAndPid = tag === '' ? '' : `${tag}[${pid}]: `;
   if (format === 'local') return tagAndPid;
   if (format === 'rfc3164') return `${hostname === '' ? 'localhost' : hostname} ${tagAndPid}`;
-  if (format === 'rfc5424') return `${hostname === '' ? '-' : hostname} ${tag === '' ? '-' : tag} ${pid} - ${NO_STRUCTURED_DATA}`;
+  if (format === 'rfc5424')
+    return `${hostname === '' ? '-' : hostname} ${tag === '' ? '-' : tag} ${pid} - ${NO_STRUCTURED_DATA}`;
   return '';
 }
 

@@ -21,7 +21,8 @@ import * as counters from '../shared/counters.ts';
 import { countChosen } from './account.ts';
 import { type Connection, OP_BITS, OP_CONNECT, SIDE_BACK } from './connection.ts';
 import { type Ends, endsOf } from './endpoints.ts';
-import { fillLoads, setTermination } from './finish.ts';
+import { setTermination } from './finish.ts';
+import { fillLoads } from './loads.ts';
 import { startUsing, stopUsing, takeIdle } from './pool.ts';
 import { writeProxyHeader } from './proxy-out.ts';
 import { acquirePlace, joinQueue, leaveQueue, queueLength, releasePlace } from './queue.ts';
@@ -255,9 +256,11 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
   if (!stream.http) {
     const rules = stream.backend!.rules;
     if (rules !== null && rules.tcpResponseContent !== null) beginInspection(stream);
-    if (stream.frontend!.proxy.logasap) {
+    if (stream.frontend!.logsEarly) {
+      const { customLog, logger } = stream.frontend!;
       fillLoads(thread, stream);
-      stream.frontend!.logger.connected(stream.log);
+      if (customLog === null) logger.connected(stream.log);
+      else customLog.connected(stream);
     }
     refreshDeadlines(thread, stream);
     thread.fronts.push(front);

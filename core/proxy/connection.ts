@@ -96,6 +96,7 @@ export class Connection {
   counted = false; // front: it holds a place in its frontend and in the process
   listener: { current: number } | null = null; // counts the connections of its `maxconn`
   requestCount = 0; // back: requests sent on it
+  receivedProxy = false; // front: it came with a PROXY header, whose addresses are these
   proxyTlvs: Uint8Array | null = null; // TLVs of the PROXY header it came with
   variables: VariableTable | null = null; // of the session; null until rules run
   privateFirst: Connection | null = null; // http-reuse never: this client's own server connections

@@ -18,6 +18,8 @@ import { NO_BYTES, USE_L4SRV, USE_L5SRV } from '../sample/types.ts';
 import * as counters from '../shared/counters.ts';
 import type { Connection } from './connection.ts';
 import { aimConnection, aimLine } from './language.ts';
+import { isContentStage } from './request-rules.ts';
+import { isAfterResponse, isResponseContent } from './response-rules.ts';
 import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
@@ -97,11 +99,12 @@ export class CustomLog {
   }
 
   /** `do-log`: one more line, on the subject as the running rule has it. */
-  now(stream: Stream, origin: number): void {
+  now(stream: Stream): void {
     const { log } = stream;
+    const { subject } = this.thread.language;
     if (this.format === null) this.logger.now(log);
     else if (log.level !== LEVEL_SILENT) {
-      this.send(this.format, this.thread.language.subject, this.logger.levelNow(log, false), origin);
+      this.send(this.format, subject, this.logger.levelNow(log, false), originOfRule(stream, subject));
     }
   }
 
@@ -170,11 +173,15 @@ export function makeCustomLog(thread: ProxyThread, proxy: Proxy, logger: Logger)
   return new CustomLog(thread, proxy, logger);
 }
 
-/** `do-log` by the rules that run: ORIGIN_…. */
-export function originOf(stream: Stream, isContent: boolean, isAfterResponse: boolean): number {
-  if (isContent) return stream.rule.responding ? origins.ORIGIN_TCP_RESPONSE : origins.ORIGIN_TCP_REQUEST;
-  if (!stream.rule.responding) return origins.ORIGIN_HTTP_REQUEST;
-  return isAfterResponse ? origins.ORIGIN_HTTP_AFTER_RESPONSE : origins.ORIGIN_HTTP_RESPONSE;
+// The rule set that runs, by the message it has and its place: content rules come first of both sides.
+function originOfRule(stream: Stream, subject: Subject): number {
+  const { responding, stage } = stream.rule;
+  if (!stream.http) return responding ? origins.ORIGIN_TCP_RESPONSE : origins.ORIGIN_TCP_REQUEST;
+  if (!responding) return isContentStage(stage) ? origins.ORIGIN_TCP_REQUEST : origins.ORIGIN_HTTP_REQUEST;
+  if (isAfterResponse(stage) || stream.back === null) return origins.ORIGIN_HTTP_AFTER_RESPONSE;
+  return isResponseContent(stage) && subject.response !== null
+    ? origins.ORIGIN_TCP_RESPONSE
+    : origins.ORIGIN_HTTP_RESPONSE;
 }
 
 // Formats of rules count too: HAProxy asks what any format of the section needs.

@@ -89,6 +89,26 @@ export function readTarget(front: Connection): void {
   front.target3 = lastName.word3;
 }
 
+/** Both ends of a server's connection into it: ours is its source, the server its target. */
+export function learnBack(back: Connection): void {
+  if (back.sourceFamily === 0 && readOwnName(back.fd) >= 0) {
+    back.sourceFamily = lastName.family;
+    back.sourcePort = lastName.port;
+    back.source0 = lastName.word0;
+    back.source1 = lastName.word1;
+    back.source2 = lastName.word2;
+    back.source3 = lastName.word3;
+  }
+  if (back.targetFamily === 0 && readPeerName(back.fd) >= 0) {
+    back.targetFamily = lastName.family;
+    back.targetPort = lastName.port;
+    back.target0 = lastName.word0;
+    back.target1 = lastName.word1;
+    back.target2 = lastName.word2;
+    back.target3 = lastName.word3;
+  }
+}
+
 /** Copies both addresses into a log record; `ends` the connection itself, or what rules made of it. */
 export function fillAddresses(_thread: ProxyThread, front: Connection, log: LogRecord, ends: Ends = front): void {
   log.clientFamily = logFamily(ends.sourceFamily);

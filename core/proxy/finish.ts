@@ -7,8 +7,9 @@ import * as counters from '../shared/counters.ts';
 import { accountServer } from './account.ts';
 import { endBulk } from './bulk.ts';
 import { CONNECTION_OPEN, type Connection, FRONT_HEAD, FRONT_LINGER } from './connection.ts';
-import { endsOf, fillAddresses } from './endpoints.ts';
+import { endsOf, fillAddresses, learnBack } from './endpoints.ts';
 import { releaseRules } from './language.ts';
+import { fillLoads } from './loads.ts';
 import { closePrivate, putIdle, stopUsing } from './pool.ts';
 import { leaveQueue, releasePlace } from './queue.ts';
 import { NO_SEGMENT } from './segments.ts';
@@ -33,6 +34,11 @@ export function detachBack(thread: ProxyThread, stream: Stream, keep: boolean): 
   if (back !== null) {
     stream.back = null;
     back.stream = null;
+    const customLog = stream.frontend!.customLog;
+    if (customLog !== null) {
+      if (customLog.needsBack && back.fd >= 0) learnBack(back);
+      stream.pastBack.remember(back);
+    }
     const kept =
       keep &&
       !stream.closeBack &&
@@ -93,8 +99,10 @@ function endStream(thread: ProxyThread, stream: Stream): void {
   endBulk(thread, stream.bulkUp);
   accountStream(thread, stream);
   if (stream.sourceSet !== null || stream.targetSet !== null) fillAddresses(thread, front, stream.log, endsOf(stream));
-  frontend.logger.finished(stream.log);
+  if (frontend.customLog === null) frontend.logger.finished(stream.log);
+  else frontend.customLog.finished(stream);
   if (stream.rule.used) releaseRules(thread, stream);
+  if (frontend.capturing !== null) frontend.capturing.end(stream);
   if (stream.backend !== null) thread.load.release(stream.backend.loadRow);
   stream.phase = PHASE_IDLE;
   front.stream = null;
@@ -136,15 +144,6 @@ export function lingerFront(thread: ProxyThread, front: Connection): void {
     front,
     thread.clock.nowMs + Math.min(timeouts.clientFin || timeouts.client || LINGER_MS, LINGER_MS),
   );
-}
-
-/** What the log's line says of the load, this stream included. */
-export function fillLoads(thread: ProxyThread, stream: Stream): void {
-  const { log, backend, server } = stream;
-  log.actconn = thread.load.current(thread.load.process());
-  log.feconn = thread.load.current(stream.frontend!.loadRow);
-  if (backend !== null) log.beconn = thread.load.current(backend.loadRow);
-  if (server !== null) log.srvConn = thread.load.current(server.loadRow);
 }
 
 function accountStream(thread: ProxyThread, stream: Stream): void {

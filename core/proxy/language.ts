@@ -152,6 +152,19 @@ export function linkRules(proxy: Proxy, linker: Linker): ProxyRules | null {
   return Object.values(linked).every((each) => each === null) ? null : linked;
 }
 
+/** What a run of rules changed of the subject stays with the stream: others are evaluated before it is aimed again. */
+export function keepRun(stream: Stream, subject: Subject, run: RuleRun): void {
+  const { rule } = stream;
+  rule.index = run.index;
+  rule.yielded = run.resumed;
+  rule.strict = run.strict;
+  rule.editAt = subject.editAt;
+  rule.lastRuleFile = subject.lastRuleFile;
+  rule.lastRuleLine = subject.lastRuleLine;
+  rule.waitingFile = subject.waitingEntityFile;
+  rule.waitingLine = subject.waitingEntityLine;
+}
+
 /** Points the subject at a connection alone: nothing of a stream or a message is there. */
 export function aimConnection(thread: ProxyThread, front: Connection): Subject {
   const { subject } = thread.language;
@@ -223,6 +236,10 @@ function aimStream(thread: ProxyThread, stream: Stream): Subject {
   rule.txn ??= variables.take('txn', session);
   rule.reqres ??= variables.take(rule.responding ? 'res' : 'req', rule.txn);
   subject.sessVariables = session;
+  subject.lastRuleFile = rule.lastRuleFile;
+  subject.lastRuleLine = rule.lastRuleLine;
+  subject.waitingEntityFile = rule.waitingFile;
+  subject.waitingEntityLine = rule.waitingLine;
   subject.txnVariables = rule.txn;
   subject.reqresVariables = rule.reqres;
   return subject;

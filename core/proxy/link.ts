@@ -4,8 +4,8 @@ import { makeBalancer } from '../balance/make.ts';
 import { encodeAddress } from '../io/net.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Logging } from '../observe/logger.ts';
-import type { Rotations } from '../shared/rotations.ts';
 import { usesRequestLine } from '../sample/request-line-use.ts';
+import type { Rotations } from '../shared/rotations.ts';
 import { makeCapturing } from './capturing.ts';
 import { makeCustomLog } from './custom-log.ts';
 import { linkRules } from './language.ts';
@@ -31,7 +31,7 @@ export function linkModel(thread: ProxyThread, logging: Logging, rotations: Rota
     frontend.customLog = makeCustomLog(thread, frontend.proxy, frontend.logger);
     frontend.capturing = makeCapturing(frontend.proxy, model.global.cookieLength);
     frontend.uniqueId = makeUniqueId(thread, frontend.proxy);
-    frontend.logsEarly = frontend.proxy.logasap || (frontend.customLog !== null && frontend.customLog.isEarly);
+    frontend.logsEarly = frontend.proxy.logasap || frontend.customLog?.isEarly === true;
     const backend = frontend.defaultBackend;
     const isUnix = frontend.proxy.binds.some(
       (bind) => bind.address.family === 'unix' || bind.address.family === 'abns',
@@ -115,6 +115,7 @@ function linkBackend(thread: ProxyThread, proxy: Proxy, rotations: Rotations, se
       link.source.portNext = Math.floor((link.source.portCount * threadIndex) / load.threadCount);
     }
     backend.servers.push(link);
+    thread.servers[server.index] = link;
   });
   return backend;
 }

@@ -269,8 +269,10 @@ export function beginSession(thread: ProxyThread, front: Connection): void {
   log.acceptDateMs = front.sinceWallMs;
   if (frontend.logger.active) {
     fillAddresses(thread, front, log);
-    frontend.logger.accepted(log);
+    if (frontend.customLog === null) frontend.logger.accepted(log);
+    else frontend.customLog.begin(log);
   }
+  if (frontend.capturing !== null) frontend.capturing.begin(stream);
   if (frontend.isPlain) {
     enterBackend(thread, stream, frontend.defaultBackend);
     toServer(thread, stream);
@@ -302,6 +304,7 @@ function becomeHttp(thread: ProxyThread, stream: Stream, front: Connection): voi
     stream.backend = null;
   }
   releaseRules(thread, stream);
+  if (stream.frontend!.capturing !== null) stream.frontend!.capturing.end(stream);
   front.stream = null;
   stream.front = null;
   thread.freeStream(stream);

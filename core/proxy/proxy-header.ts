@@ -41,6 +41,7 @@ export function proxyHeaderBytes(
     return;
   }
   takeAddresses(front);
+  front.receivedProxy = true;
   if (header.tlvEnd > header.tlvStart) front.proxyTlvs = thread.bytes.slice(header.tlvStart, header.tlvEnd);
   const from = front.headStart + header.consumedBytes;
   const end = front.headEnd;
@@ -75,7 +76,9 @@ function refuseConnection(thread: ProxyThread, front: Connection, text: string):
     stream.log.acceptDateMs = front.sinceWallMs;
     fillAddresses(thread, front, stream.log);
     const bind = frontend.proxy.binds[front.bindIndex]!;
-    frontend.logger.refused(stream.log, bind.name === '' ? String(bind.id) : bind.name, text);
+    if (frontend.customLog === null || !frontend.customLog.refused(front, stream.log)) {
+      frontend.logger.refused(stream.log, bind.name === '' ? String(bind.id) : bind.name, text);
+    }
     thread.freeStream(stream);
   }
   if (front.headBuffer !== NO_BUFFER) setNoLinger(front.fd);

@@ -25,7 +25,7 @@ import { type RuleSet, runRules } from '../rules/rule-set.ts';
 import { DIRECTION_REQUEST } from '../sample/subject.ts';
 import * as counters from '../shared/counters.ts';
 import type { Connection } from './connection.ts';
-import { aimRequest } from './language.ts';
+import { aimRequest, keepRun } from './language.ts';
 import { closeSilently, replyBuffer, replyStatus, silentDrop } from './reply.ts';
 import type { Backend } from './runtime.ts';
 import { PHASE_RULES, type Stream } from './stream.ts';
@@ -90,10 +90,7 @@ export function runRequestRules(thread: ProxyThread, stream: Stream, head: Head 
     run.yieldedSinceMs = stream.rule.yieldedSinceMs;
     run.waitUntilMs = 0;
     const verdict = runRules(set, subject, run);
-    stream.rule.index = run.index;
-    stream.rule.yielded = run.resumed;
-    stream.rule.strict = run.strict;
-    stream.rule.editAt = subject.editAt;
+    keepRun(stream, subject, run);
     if (verdict === RULE_CONTINUE || verdict === RULE_STOP) {
       nextStage(stream);
       continue;
@@ -230,6 +227,11 @@ function waitInRules(
   thread.setDeadline(front, untilMs || thread.after(stream.clientTimeoutMs));
   thread.recvStart(front);
   return true;
+}
+
+/** Whether tcp-request content rules run at this stage. */
+export function isContentStage(stage: number): boolean {
+  return stage === STAGE_FRONT_CONTENT || stage === STAGE_BACK_CONTENT;
 }
 
 /** A rule has decided that this request goes no further. */

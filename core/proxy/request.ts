@@ -30,8 +30,8 @@ import { NO_BUFFER } from '../io/engine.ts';
 import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
 import { RULE_INTERNAL } from '../rules/contract.ts';
 import { FRAMING_DROP_BODY, FRAMING_KEPT, settleFraming } from '../rules/framing.ts';
-import { type LogRecord, MARK_NONE } from '../sample/log-record.ts';
 import { errorRepliesOf } from '../rules/reply.ts';
+import { type LogRecord, MARK_NONE } from '../sample/log-record.ts';
 import * as counters from '../shared/counters.ts';
 import { assignServer } from './assign.ts';
 import { BODY_BAD, placeHead, ready, sendBody, takeBody } from './body.ts';
@@ -143,6 +143,7 @@ function refuseStream(
   log.markRequest = MARK_NONE;
   log.requestLineLength = 0;
   log.status = status;
+  log.isUnreadable = true;
   stream.request.done = true;
   thread.dropInput(front);
   stream.phase = PHASE_REPLY;
@@ -198,11 +199,14 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
   const log = stream.log;
   const cells = thread.counters.cells;
   cells[frontend.counterAt + counters.REQUESTS]! += 1;
+  thread.counters.countRate(frontend.counterRow, counters.REQUEST_RATE, nowMs);
   log.markIdle = front.headSinceMs - front.sinceMs;
   log.markRequest = nowMs - front.sinceMs;
   log.bytesUploaded = requestFormBytes(head);
-  if (frontend.logger.needsRequestLine) captureLine(thread, head, log);
-  frontend.logger.accepted(log);
+  if (frontend.needsRequestLine) captureLine(thread, head, log);
+  const { customLog, capturing } = frontend;
+  if (customLog === null) frontend.logger.accepted(log);
+  else customLog.begin(log);
   stream.method = head.method;
   stream.serverMethod = head.method;
   stream.requestFlags = head.flags;
@@ -218,6 +222,11 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
   if (frontend.monitorUri !== null && sameText(thread.bytes, head, frontend.monitorUri)) {
     replyMonitor(thread, stream);
     return;
+  }
+  if (customLog !== null) customLog.requested(stream);
+  if (capturing !== null) {
+    capturing.begin(stream);
+    capturing.request(thread, stream, head);
   }
   if (head.method === METHOD_OTHER && isPreface(thread.bytes, head)) {
     // Prior knowledge of HTTP/2, which is not spoken here: no server may take it for a request.
@@ -262,6 +271,10 @@ function toServer(thread: ProxyThread, stream: Stream, front: Connection, head: 
   const chunked10 = (head.flags & (HEAD_HTTP_10 | HEAD_CHUNKED)) === (HEAD_HTTP_10 | HEAD_CHUNKED);
   if (stream.rule.used && !settleRequest(thread, stream, head)) return;
   stream.closeBack = frontMode === 'SCL' || backMode === 'SCL' || backMode === 'CLO' || chunked10;
+  if (frontend.uniqueId !== null && !frontend.uniqueId.addTo(thread, stream, head)) {
+    replyStatus(thread, stream, 500, 'P', 'R');
+    return;
+  }
   addForwarded(thread, endsOf(stream), frontend, backend, head);
   stream.bodyOffset = -1;
   const prepared = prepareRequest(thread, stream, front, head);

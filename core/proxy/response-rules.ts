@@ -7,7 +7,7 @@ import { NO_BUFFER } from '../io/engine.ts';
 import { RULE_CONTINUE, RULE_INTERNAL, RULE_STOP, RULE_YIELD } from '../rules/contract.ts';
 import { type RuleSet, runRules } from '../rules/rule-set.ts';
 import { DIRECTION_RESPONSE } from '../sample/subject.ts';
-import { aimResponse, beginResponseVariables } from './language.ts';
+import { aimResponse, beginResponseVariables, keepRun } from './language.ts';
 import { endByRule } from './request-rules.ts';
 import { PHASE_RESPONSE_RULES, type Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
@@ -59,10 +59,7 @@ export function runResponseRules(thread: ProxyThread, stream: Stream, head: Head
     run.yieldedSinceMs = rule.yieldedSinceMs;
     run.waitUntilMs = 0;
     const verdict = runRules(set, subject, run);
-    rule.index = run.index;
-    rule.yielded = run.resumed;
-    rule.strict = run.strict;
-    rule.editAt = subject.editAt;
+    keepRun(stream, subject, run);
     if (verdict === RULE_CONTINUE || verdict === RULE_STOP) {
       nextStage(stream);
       continue;
@@ -75,6 +72,15 @@ export function runResponseRules(thread: ProxyThread, stream: Stream, head: Head
     return RESPONSE_ENDED;
   }
   return RESPONSE_GO;
+}
+
+/** Whether tcp-response content rules run at this stage. */
+export function isResponseContent(stage: number): boolean {
+  return stage === STAGE_CONTENT;
+}
+
+export function isAfterResponse(stage: number): boolean {
+  return stage >= STAGE_AFTER_BACK;
 }
 
 function nextStage(stream: Stream): void {

@@ -33,9 +33,10 @@ import { BODY_BAD, ready, sendHeadAlone, sendWithHead, takeBody } from './body.t
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
-import { abortStream, fillLoads, finishIfDone, setTermination } from './finish.ts';
+import { abortStream, finishIfDone, setTermination } from './finish.ts';
 import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
 import { aimResponse } from './language.ts';
+import { fillLoads } from './loads.ts';
 import { closeSilently, replyStatus } from './reply.ts';
 import { endByRule } from './request-rules.ts';
 import { beginResponseRules, hasResponseRules, RESPONSE_GO, runResponseRules } from './response-rules.ts';
@@ -109,8 +110,11 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
   const log = stream.log;
   log.markData = thread.clock.nowMs - stream.startedMs;
   log.status = head.status;
+  stream.responseFlags = flags;
   back.recvSingly = false; // until this body, too, turns out long
   if ((flags & (HEAD_CLOSE | HEAD_CLOSE_DELIMITED | HEAD_MUST_CLOSE)) !== 0) stream.closeBack = true;
+  const { capturing } = stream.frontend!;
+  if (capturing !== null) capturing.response(thread, stream, head);
   if (hasResponseRules(stream)) {
     beginResponseRules(thread, stream);
     if (runResponseRules(thread, stream, head) !== RESPONSE_GO) return;
@@ -170,6 +174,8 @@ export function responseWaits(
 // Every rule has had its say: the head is written anew and the body follows it.
 function passResponse(thread: ProxyThread, stream: Stream, back: Connection, head: Head): void {
   const flags = head.flags;
+  const { capturing } = stream.frontend!;
+  if (capturing !== null) capturing.responseCookie(thread, stream, head);
   if ((flags & HEAD_TUNNEL) !== 0) {
     startUpgrade(thread, stream, back, head);
     return;
@@ -285,9 +291,11 @@ function passBody(
   const body = stream.response;
   const consumed = takeBody(thread, body, offset, end);
   stream.log.bytesRead += ready.formBytes;
-  if (headLength > 0 && stream.frontend!.proxy.logasap) {
+  if (headLength > 0 && stream.frontend!.logsEarly) {
+    const { customLog, logger } = stream.frontend!;
     fillLoads(thread, stream);
-    stream.frontend!.logger.responded(stream.log);
+    if (customLog === null) logger.responded(stream.log);
+    else customLog.responded(stream);
   }
   if (consumed === BODY_BAD) {
     thread.buffers.release(bufferId);

@@ -3,8 +3,10 @@
 import { NO_BUFFER } from '../io/engine.ts';
 import { setSocketMark, setSocketTos } from '../io/net.ts';
 import type { RuleHost, TimeoutName } from '../rules/contract.ts';
+import { MARK_NONE } from '../sample/log-record.ts';
 import * as counters from '../shared/counters.ts';
 import { type Connection, FRONT_PROXY_HEADER } from './connection.ts';
+import { fillLoads } from './loads.ts';
 import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
@@ -94,7 +96,18 @@ export class StreamHost implements RuleHost {
 
   logNow(): void {
     const stream = this.stream;
-    if (stream !== null) stream.frontend!.logger.now(stream.log);
+    if (stream === null) return;
+    const { log } = stream;
+    const { customLog, logger } = stream.frontend!;
+    const { markRequest, status } = log;
+    // As HAProxy has it in the middle of the rules: the request's time counts when they are done, and no status is known.
+    if (!stream.rule.responding) log.markRequest = MARK_NONE;
+    if (stream.http && status === 0) log.status = -1;
+    fillLoads(this.thread, stream);
+    if (customLog === null) logger.now(log);
+    else customLog.now(stream);
+    log.markRequest = markRequest;
+    log.status = status;
   }
 
   rewriteFailed(): void {

@@ -32,6 +32,12 @@ export class RuleState {
   txn: VariableTable | null = null;
   reqres: VariableTable | null = null;
 
+  // The last rule that decided (fetches last_rule_file, last_rule_line), and the one that waits.
+  lastRuleFile = '';
+  lastRuleLine = 0;
+  waitingFile = '';
+  waitingLine = 0;
+
   forcedServer = -1; // `use-server`: Server.index
   priorityClass = 0;
   priorityOffsetMs = 0;
@@ -55,6 +61,10 @@ export class RuleState {
     this.responding = false;
     this.editAt = 0;
     this.tarpitReply = null;
+    this.lastRuleFile = '';
+    this.lastRuleLine = 0;
+    this.waitingFile = '';
+    this.waitingLine = 0;
     this.forcedServer = -1;
     this.priorityClass = 0;
     this.priorityOffsetMs = 0;

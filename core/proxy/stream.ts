@@ -54,6 +54,7 @@ export class Stream {
   bodyOffset = -1; // the head is still in the client's gathered slot, and ends here; −1: it is on its way, or gone
 
   // Response
+  responseFlags = 0; // HEAD_… of it
   readonly response = new Body();
   responseStarted = false; // a head was sent to the client: errors can only cut now
   responseClosed = false; // the server's response is whole (the request may still be flowing)
@@ -129,6 +130,7 @@ export class Stream {
     this.notFirst = false;
     this.bodyOffset = -1;
     this.response.reset(BODY_NONE, 0);
+    this.responseFlags = 0;
     this.responseStarted = false;
     this.responseClosed = false;
     this.closeFront = false;
@@ -152,6 +154,7 @@ export class Stream {
     this.clientTimeoutMs = timeouts.client;
     this.tarpitTimeoutMs = timeouts.tarpit;
     this.timeoutsSet = 0;
+    this.pastBack.forget();
     this.sourceSet = null;
     this.targetSet = null;
     this.uniqueId.length = -1;

@@ -36,7 +36,7 @@ import {
   SIDE_FRONT,
 } from './connection.ts';
 import type { Language } from './language.ts';
-import type { Backend, Frontend } from './runtime.ts';
+import type { Backend, Frontend, ServerLink } from './runtime.ts';
 import { NO_SEGMENT, Segments } from './segments.ts';
 import { Stream } from './stream.ts';
 
@@ -100,6 +100,7 @@ export class ProxyThread {
   language!: Language; // set by linkModel
   readonly frontends: (Frontend | null)[] = []; // by Proxy.index
   readonly backends: (Backend | null)[] = [];
+  readonly servers: ServerLink[] = []; // by Server.index, as far as their backends are enabled
 
   readonly connections: Connection[] = [];
   private readonly freeSlots: number[] = [];
@@ -251,6 +252,7 @@ export class ProxyThread {
     connection.listener = null;
     connection.counted = false;
     connection.proxyTlvs = null;
+    connection.receivedProxy = false;
     if (connection.variables !== null) this.language.variables.give(connection.variables);
     connection.variables = null;
     connection.requestCount = 0;

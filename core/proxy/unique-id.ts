@@ -3,12 +3,11 @@
 
 import type { Head } from '../http/message.ts';
 import type { Proxy } from '../model/proxy.ts';
-import { addLine } from '../rules/edit.ts';
+import { addLineOf } from '../rules/edit.ts';
 import { compileFormat, type Format } from '../sample/format.ts';
 import { HeaderName } from '../sample/http-header-walk.ts';
 import type { Subject, TextCell } from '../sample/subject.ts';
 import { aimRequest } from './language.ts';
-import { type StaticText, staticText } from './runtime.ts';
 import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
@@ -18,12 +17,10 @@ const UNIQUE_ID_BYTES_MAX = 127;
 export class UniqueId {
   private readonly format: Format;
   private readonly headerName: HeaderName | null;
-  private readonly nameText: StaticText;
 
-  constructor(thread: ProxyThread, format: Format, headerName: string) {
+  constructor(format: Format, headerName: string) {
     this.format = format;
     this.headerName = headerName === '' ? null : new HeaderName(headerName);
-    this.nameText = staticText(headerName.toLowerCase(), thread.buffers);
   }
 
   /** The stream's, made on `subject` as it is aimed now unless it is there already. */
@@ -41,19 +38,14 @@ export class UniqueId {
     const subject = aimRequest(thread, stream, head);
     const cell = this.of(stream, subject);
     if (this.headerName === null) return true;
-    const at = subject.editAt;
-    if (at + cell.length > subject.editEnd) return false;
-    for (let index = 0; index < cell.length; index++) subject.bytes[at + index] = cell.bytes[index]!;
-    const { bytes } = subject;
-    if (!addLine(subject, head, bytes, this.headerName, this.nameText.offset, at, at + cell.length, false)) return false;
+    const isAdded = addLineOf(subject, head, this.headerName, cell.bytes, 0, cell.length, false);
     stream.rule.editAt = subject.editAt;
-    return true;
+    return isAdded;
   }
 }
 
 /** Null: the frontend has no unique-id-format. */
 export function makeUniqueId(thread: ProxyThread, { uniqueIdFormat, uniqueIdHeader }: Proxy): UniqueId | null {
   if (uniqueIdFormat === null) return null;
-  return new UniqueId(thread, compileFormat(uniqueIdFormat, thread.language.linker), uniqueIdHeader);
+  return new UniqueId(compileFormat(uniqueIdFormat, thread.language.linker), uniqueIdHeader);
 }
-

@@ -1,12 +1,12 @@
 // What expressions may ask of the process (core/sample/subject.ts, World), and what they tell it: changes of maps and of
 // proc variables go to every other thread by way of the supervisor.
 
-import { AF_INET, isOwnAddress, tcpInfo } from '../io/net.ts';
+import { AF_INET, isOwnAddress, lastName, readOwnName, readPeerName, tcpInfo } from '../io/net.ts';
 import type { PatternStore } from '../sample/patterns/store.ts';
-import type { ConnectionView, StreamView, TextCell, World } from '../sample/subject.ts';
+import type { AddressView, ConnectionView, StreamView, TextCell, World } from '../sample/subject.ts';
 import { LOG_LINES } from '../shared/counters.ts';
-import type { Connection } from './connection.ts';
-import { putWord, readSource, readTarget } from './endpoints.ts';
+import { type Connection, SIDE_BACK } from './connection.ts';
+import { learnBack, putWord, readSource, readTarget } from './endpoints.ts';
 import type { ProxyThread } from './thread.ts';
 
 /** How the thread tells the supervisor what its rules changed. */
@@ -43,8 +43,29 @@ export class ThreadWorld implements World {
 
   learnAddresses(connection: ConnectionView): void {
     const known = connection as Connection;
+    if (known.fd < 0) return;
+    if (known.side === SIDE_BACK) {
+      learnBack(known);
+      return;
+    }
     if (known.sourceFamily === 0) readSource(known);
     if (known.targetFamily === 0) readTarget(known);
+  }
+
+  socketAddress(connection: ConnectionView, ofPeer: boolean, into: AddressView): boolean {
+    if ((ofPeer ? readPeerName(connection.fd) : readOwnName(connection.fd)) < 0) return false;
+    into.family = lastName.family;
+    into.port = lastName.port;
+    into.word0 = lastName.word0;
+    into.word1 = lastName.word1;
+    into.word2 = lastName.word2;
+    into.word3 = lastName.word3;
+    return true;
+  }
+
+  serverMaxconn(serverIndex: number): number {
+    const server = this.thread.servers[serverIndex];
+    return server === undefined ? 0 : server.balancer.maxconn(server.position);
   }
 
   isLocalAddress(family: number, word0: number, word1: number, word2: number, word3: number): number {

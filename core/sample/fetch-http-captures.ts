@@ -2,6 +2,7 @@
 
 import type { Arg } from '../model/language.ts';
 import { indexOfByte, pathOffset } from './http-uri.ts';
+import { noteRequestLineUse } from './request-line-use.ts';
 import type { Fetch, FetchRow, Signature } from './rows.ts';
 import { NO_ARGS } from './rows.ts';
 import type { CaptureStore, Subject } from './subject.ts';
@@ -52,6 +53,15 @@ function capturedUri(subject: Subject, sample: Sample): boolean {
 }
 
 const { TYPE_STR, USE_HRQHP, USE_HRSHP } = types;
+/** Reads the request line, which is only kept where something does. */
+function ofLine(name: string, fetch: Fetch): FetchRow {
+  const compile: FetchRow['compile'] = (_args, linker) => {
+    noteRequestLineUse(linker);
+    return fetch;
+  };
+  return { name, args: NO_ARGS, out: TYPE_STR, uses: USE_HRQHP, compile };
+}
+
 const SLOT: Signature = { kinds: ['sint'], min: 1 };
 
 export const httpCaptureFetches: readonly FetchRow[] = [
@@ -62,8 +72,8 @@ export const httpCaptureFetches: readonly FetchRow[] = [
     uses: USE_HRQHP,
     compile: (args) => captured(args, false),
   },
-  { name: 'capture.req.method', args: NO_ARGS, out: TYPE_STR, uses: USE_HRQHP, compile: () => capturedMethod },
-  { name: 'capture.req.uri', args: NO_ARGS, out: TYPE_STR, uses: USE_HRQHP, compile: () => capturedUri },
+  ofLine('capture.req.method', capturedMethod),
+  ofLine('capture.req.uri', capturedUri),
   {
     name: 'capture.res.hdr',
     args: SLOT,

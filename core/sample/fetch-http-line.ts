@@ -8,6 +8,7 @@ import { HeaderName, HeaderWalk } from './http-header-walk.ts';
 import { bytesOf, isRaw, requestOf, responseOf } from './http-message.ts';
 import { indexOfByte, pathEnd, pathOffset, readTarget, TargetAddress } from './http-uri.ts';
 import { hashBytes } from './http-values.ts';
+import { ORIGIN_NONE } from './log-origin.ts';
 import { type Fetch, type FetchRow, NO_ARGS, type Signature } from './rows.ts';
 import { FAMILY_INET, FAMILY_INET6, type Subject } from './subject.ts';
 import type { Sample } from './types.ts';
@@ -87,7 +88,13 @@ function capturedRequestVersion(subject: Subject, sample: Sample): boolean {
 function responseVersion(from: number): Fetch {
   return (subject, sample) => {
     const head = responseOf(subject, sample);
-    return head !== null && setVersion(sample, subject.bytes, head, from);
+    if (head !== null) return setVersion(sample, subject.bytes, head, from);
+    // For a line of the log the message may be gone, but not what is known of it.
+    const { stream } = subject;
+    if (subject.logOrigin === ORIGIN_NONE || stream === null || !stream.http || stream.log.status <= 0) return false;
+    const text = ((stream.responseFlags ?? 0) & HEAD_HTTP_10) !== 0 ? VERSION_10 : VERSION_11;
+    sample.setBytes(types.TYPE_STR, text, from, 8 - from);
+    return true;
   };
 }
 
@@ -99,9 +106,10 @@ function capturedResponseVersion(subject: Subject, sample: Sample): boolean {
 
 function status(subject: Subject, sample: Sample): boolean {
   const head = responseOf(subject, sample);
-  if (head === null) return false;
-  sample.setInt(head.status);
-  return true;
+  if (head !== null) return setInt(sample, head.status);
+  const log = subject.stream?.log;
+  const isKnown = subject.logOrigin !== ORIGIN_NONE && log !== undefined && log.markData >= 0 && log.status > 0;
+  return isKnown && setInt(sample, log.status);
 }
 
 /** The status as logged; before that, the one that is on its way. */

@@ -7,6 +7,8 @@ import { OPTION_QUOTE } from './format-options.ts';
 import type { FormatWriter } from './format-writer.ts';
 import { indexOfByte, pathEnd, pathOffset } from './http-uri.ts';
 import { WAIT_REQUEST, WAIT_REQUEST_HEADERS, WAIT_RESPONSE_HEADERS } from './log-origin.ts';
+import { noteRequestLineUse } from './request-line-use.ts';
+import type { Linker } from './rows.ts';
 import type { CaptureStore, Subject, TextCell } from './subject.ts';
 import { NO_BYTES } from './types.ts';
 
@@ -135,18 +137,27 @@ function cookie(of: (subject: Subject) => TextCell | null): WriteAlias {
   };
 }
 
+function lineRow(name: string, find: FindPart): FormatAlias {
+  const write = ofRequestLine(find);
+  const compile = (linker: Linker): WriteAlias => {
+    noteRequestLineUse(linker);
+    return write;
+  };
+  return { name, http: true, uses: 0, waits: WAIT_REQUEST, compile };
+}
+
 function row(name: string, http: boolean, waits: number, write: WriteAlias): FormatAlias {
   return { name, http, uses: 0, waits, compile: () => write };
 }
 
 export const httpAliases: readonly FormatAlias[] = [
-  row('r', true, WAIT_REQUEST, ofRequestLine(whole)),
-  row('HM', true, WAIT_REQUEST, ofRequestLine(method)),
-  row('HU', true, WAIT_REQUEST, ofRequestLine(target)),
-  row('HP', true, WAIT_REQUEST, ofRequestLine(targetPath)),
-  row('HPO', true, WAIT_REQUEST, ofRequestLine(path)),
-  row('HQ', true, WAIT_REQUEST, ofRequestLine(query)),
-  row('HV', true, WAIT_REQUEST, ofRequestLine(version)),
+  lineRow('r', whole),
+  lineRow('HM', method),
+  lineRow('HU', target),
+  lineRow('HP', targetPath),
+  lineRow('HPO', path),
+  lineRow('HQ', query),
+  lineRow('HV', version),
   row('hr', false, WAIT_REQUEST_HEADERS, captures(requestStore)),
   row('hrl', false, WAIT_REQUEST_HEADERS, captureList(requestStore)),
   row('hs', false, WAIT_RESPONSE_HEADERS, captures(responseStore)),

@@ -172,6 +172,9 @@ const serverLoad: Count = (subject, record) => {
   return record.serverIndex <= LOG_SERVER_NONE ? 0 : subject.load.current(subject.load.server(record.serverIndex));
 };
 
+/** In HTTP, −1 as long as there is none. */
+const status: Count = ({ stream }, record) => (record.status === 0 && stream?.http === true ? -1 : record.status);
+
 const retries: WriteAlias = (subject, writer) => {
   const record = recordOf(subject);
   return (!record.redispatched || writer.hint(PLUS)) && writer.int(record.retries);
@@ -274,7 +277,7 @@ export const streamAliases: readonly FormatAlias[] = [
     return hintEarly(linker, subject, record, writer) && writer.int(record.bytesRead);
   }),
   row('U', WAIT_BYTES, same(count((_subject, record) => record.bytesUploaded))),
-  row('ST', WAIT_RESPONSE, same(count((_subject, record) => record.status))),
+  row('ST', WAIT_RESPONSE, same(count(status))),
   row('ts', WAIT_BYTES, same(termination(2))),
   row('tsc', WAIT_INIT, same(termination(4))),
 ];

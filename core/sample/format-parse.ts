@@ -35,6 +35,7 @@ export interface FormatOptions {
   readonly where: number; // AT_… bits of the place the format is for
   readonly http?: boolean; // values go into HTTP: what it forbids is written %XX
   readonly log?: boolean; // a line of a log: `-` for empty values, spaces are merged
+  readonly merge?: boolean; // spaces are merged
 }
 
 export type FormatResult =
@@ -76,11 +77,11 @@ class FormatReader {
   private uses = 0;
   private at = 0;
 
-  constructor(text: string, scope: ParseScope, { where, http = false, log = false }: FormatOptions) {
+  constructor(text: string, scope: ParseScope, { where, http = false, log = false, merge = false }: FormatOptions) {
     this.text = text;
     this.scope = scope;
     this.where = where;
-    this.options = (http ? OPTION_HTTP : 0) | (log ? OPTION_MANDATORY | OPTION_MERGE_SPACES : 0);
+    this.options = (http ? OPTION_HTTP : 0) | (log ? OPTION_MANDATORY : 0) | (log || merge ? OPTION_MERGE_SPACES : 0);
   }
 
   /** Null, or what is wrong. */

@@ -88,6 +88,7 @@ export interface StreamView {
   readonly tarpitTimeoutMs?: number;
   readonly tunnelTimeoutMs?: number;
   readonly rule?: { readonly priorityClass: number; readonly priorityOffsetMs: number };
+  readonly responseFlags?: number; // HEAD_… of the server's response
   readonly id32?: number; // counts the streams of the process, 32 bits (%rt)
   /** Set by set-src, set-dst and their -port forms; null: the connection's own count. */
   sourceSet: AddressView | null;

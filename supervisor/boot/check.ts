@@ -25,7 +25,7 @@ export function conditionExitCode(condition: string, messages: Messages): number
  * -dKcli lists; it may be empty when the command line has no -dK.
  */
 export function loadForRun(line: CommandLine, messages: Messages, commands: readonly string[]): Model | number {
-  const { model, diagnostics, listenerCount } = loadConfiguration({
+  const { model, diagnostics, listenerCount, environment } = loadConfiguration({
     files: line.files,
     programName: messages.programName,
     daemon: line.daemon,
@@ -50,7 +50,10 @@ export function loadForRun(line: CommandLine, messages: Messages, commands: read
   if (model === null) return 1;
   if (line.listLibraries) messages.say(`List of loaded object files:\n${loadedLibraries().join('\n')}\n`);
   if (line.keywordClasses !== null) dumpKeywords(line.keywordClasses, (text) => writeAll(1, text), commands);
-  if (!line.check) return model;
+  if (!line.check) {
+    adoptEnvironment(environment);
+    return model;
+  }
   if (diagnostics.warningCount > 0) messages.say('Warnings were found.\n');
   if (listenerCount === 0 && model.global.controlSockets.length === 0) {
     messages.say('Configuration file has no error but will not start (no listener) => exit(2).\n');
@@ -58,6 +61,13 @@ export function loadForRun(line: CommandLine, messages: Messages, commands: read
   }
   if (line.verbose) messages.say('Configuration file is valid\n');
   return 0;
+}
+
+// What the file set or unset counts for everything that reads the environment later: threads, env(), scripts.
+function adoptEnvironment(environment: Environment): void {
+  const wanted = new Map(environment.entries());
+  for (const name of Object.keys(process.env)) if (!wanted.has(name)) delete process.env[name];
+  for (const [name, value] of wanted) if (process.env[name] !== value) process.env[name] = value;
 }
 
 function loadedLibraries(): string[] {

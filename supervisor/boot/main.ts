@@ -12,7 +12,9 @@ import { plainVersionText, usageText, versionText } from './usage.ts';
 process.on('SIGUSR1', () => process.exit(138));
 
 const messages = new Messages(process.env['WEIR_PROGRAM'] ?? process.argv[1]!);
-await main(parseArgs(process.argv.slice(2)));
+const words = process.argv.slice(2);
+if (words[0] === 'explain') await explain(words.slice(1));
+else await main(parseArgs(words));
 
 async function main(args: ArgsResult): Promise<void> {
   switch (args.kind) {
@@ -35,6 +37,11 @@ async function main(args: ArgsResult): Promise<void> {
     case 'run':
       return run(args.commandLine);
   }
+}
+
+async function explain(options: readonly string[]): Promise<void> {
+  const { runExplain } = await import('../explain/command.ts');
+  process.exit(runExplain(options, messages));
 }
 
 function version(): string {

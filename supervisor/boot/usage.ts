@@ -92,6 +92,7 @@ export function usageText(programName: string): string {
     -dK CLASS,...    list the implemented keywords; -dKhelp names the classes
     -v, -vv          version; and what it can do      -vq, -vqs, -vqb  version as one word
     -h, --help       this text
+    explain ...      why a request goes where it goes: '${programName} explain --help'
 
   Running
     -D               daemon; -db stay in the foreground; -d foreground with more to see

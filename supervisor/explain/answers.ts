@@ -34,7 +34,7 @@ export function answerOf(
   around: Surroundings,
   reply: ReplyBuffer,
   facts: AnswerFacts,
-  onHead: ((bodyOffset: number, end: number) => void) | null,
+  onHead: (() => void) | null,
 ): AnswerReport {
   const { subject, responseAt } = around;
   const nothing = { status: 0, reason: '', headers: [], bodyBytes: 0, bodyFirstLine: '', ...facts };
@@ -47,7 +47,7 @@ export function answerOf(
   head.removeAll(HEADER_CONNECTION); // settled by how the connection goes on
   if (onHead !== null) {
     subject.response = head;
-    onHead(head.endOffset, end);
+    onHead();
     subject.response = null;
   }
   const state = headState(head, bytes);

@@ -26,6 +26,11 @@ export interface Choice {
   server: Server | null;
 }
 
+export interface ForcedServer {
+  serverIndex: number; // what use-server chose; −1 nothing
+  by: Place | null;
+}
+
 export function balancerOf(around: Surroundings, backend: Proxy): Balancer | null {
   if (backend.servers.length === 0) return null;
   const { model, words, load, counters, clock } = around;
@@ -64,12 +69,12 @@ function stateOf(word: number): string {
   return (flags & SERVER_STOPPING) !== 0 ? 'stopping' : 'up';
 }
 
-/** `forced`: what use-server chose, −1 nothing. */
+/** As core/proxy does it: use-server first, where its server can be used, then balance. */
 export function chooseServer(
   around: Surroundings,
   backend: Proxy,
   balancer: Balancer | null,
-  forced: { serverIndex: number; by: Place | null },
+  forced: ForcedServer,
   source: AddressView,
 ): Choice {
   const algorithm = algorithmText(backend);

@@ -59,7 +59,7 @@ import type {
 } from './explanation.ts';
 import { addressText, parseIp, type Target, viewText, withLineEnds } from './input.ts';
 import { ExplainStream, makeConnection } from './parties.ts';
-import { balancerOf, chooseServer, serverReports } from './server-choice.ts';
+import { balancerOf, chooseServer, type ForcedServer, serverReports } from './server-choice.ts';
 import { listRules, newStage, placeOf, ruleReport, runStage } from './stage.ts';
 import { type CompiledProxy, Surroundings } from './surroundings.ts';
 import { excerptAt, verdictText } from './verdicts.ts';
@@ -92,7 +92,6 @@ class Walk {
   private request: Uint8Array; // with the line ends it is parsed with
   private stream: ExplainStream;
   private backend: CompiledProxy | null = null;
-  private server: Server | null = null;
   private head: Head | null = null; // the request's, in mode http
   private back: ConnectionView | null = null;
   private txn: VariableTable | null = null;
@@ -237,8 +236,8 @@ class Walk {
       this.out.outcome.kind = 'closed';
       return;
     }
-    if (!this.findServer()) this.out.outcome.kind = 'closed';
-    else this.tcpResponse();
+    if (this.findServer(this.useServer())) this.tcpResponse();
+    else this.out.outcome.kind = 'closed';
   }
 
   private restartAsHttp(): void {
@@ -410,7 +409,6 @@ class Walk {
     subject.responseData.length = 0;
     const from = head === null ? this.around.requestAt : head.endOffset;
     this.aimData(subject.requestData, from, this.around.requestAt, this.bodyEnd, head);
-    if (head === null) subject.requestData.complete = false;
   }
 
   /** What a buffer would hold of the message's data. */
@@ -522,7 +520,7 @@ class Walk {
       this.answerStatus(STATUS_UNAVAILABLE, 'no rule chose a backend, and there is no default_backend', null);
       return;
     }
-    const found = this.findServer();
+    const forced = this.useServer();
     this.aimRequest();
     if (settleFraming(this.around.subject, head, false) === FRAMING_BROKEN) {
       this.answerStatus(500, 'a rule made the head contradict the body', null);
@@ -530,7 +528,7 @@ class Walk {
     }
     this.out.sent = messageOf(head, this.around.subject.bytes);
     this.noteForwarded(backend.proxy);
-    if (found) this.httpResponse(head);
+    if (this.findServer(forced)) this.httpResponse(head);
     else this.answerStatus(STATUS_UNAVAILABLE, this.out.server?.why ?? '', null);
   }
 
@@ -546,28 +544,31 @@ class Walk {
     for (const option of options) this.note(`option ${option} adds its header as the request leaves; it is not shown`);
   }
 
-  private findServer(): boolean {
-    const { around, stream } = this;
+  /** The use-server rules. */
+  private useServer(): ForcedServer {
+    const { around } = this;
     const { proxy, servers } = this.backend!;
+    if (proxy.serverRules.length === 0) return { serverIndex: -1, by: null };
+    const stage = newStage('backend', proxy.name, 'use-server');
+    this.out.stages.push(stage);
+    this.aimRequest();
+    const isUsable = (index: number): boolean => around.words.usable(index);
+    const serverIndex = servers.trace(around.subject, isUsable, this.choiceObserver(stage, proxy.servers));
+    stage.notReached.push(...proxy.serverRules.slice(stage.rules.length).map(placeOf));
+    const last = stage.rules.at(-1)!;
+    if (serverIndex < 0) return { serverIndex, by: null };
+    last.result = 'chosen';
+    return { serverIndex, by: placeOf(last) };
+  }
+
+  /** False: none can be used. */
+  private findServer(forced: ForcedServer): boolean {
+    const { around } = this;
+    const { proxy } = this.backend!;
     const balancer = balancerOf(around, proxy);
-    const reports = serverReports(around, proxy, balancer);
-    let forced = { serverIndex: -1, by: null as Place | null };
-    if (proxy.serverRules.length > 0) {
-      const stage = newStage('backend', proxy.name, 'use-server');
-      this.out.stages.push(stage);
-      this.aimRequest();
-      const isUsable = (index: number): boolean => around.words.usable(index);
-      const serverIndex = servers.trace(around.subject, isUsable, this.choiceObserver(stage, proxy.servers));
-      stage.notReached.push(...proxy.serverRules.slice(stage.rules.length).map(placeOf));
-      const last = stage.rules.at(-1)!;
-      if (serverIndex >= 0) {
-        last.result = 'chosen';
-        forced = { serverIndex, by: placeOf(last) };
-      }
-    }
-    const { sourceSet } = stream;
-    const choice = chooseServer(around, proxy, balancer, forced, sourceSet ?? this.question.from);
-    this.out.backend!.servers = reports;
+    this.out.backend!.servers = serverReports(around, proxy, balancer);
+    const source = this.stream.sourceSet ?? this.question.from;
+    const choice = chooseServer(around, proxy, balancer, forced, source);
     this.out.server = choice.report;
     if (choice.server === null) return false;
     this.connectTo(choice.server);
@@ -580,7 +581,6 @@ class Walk {
     const isInet = address.family === 'inet' || address.family === 'inet6';
     const nobody = { family: 0, port: 0, word0: 0, word1: 0, word2: 0, word3: 0 };
     const view = isInet ? (parseIp(address.host, address.port) ?? nobody) : nobody;
-    this.server = server;
     load.acquire(load.server(server.index));
     this.back = makeConnection(nobody, view, this.frontend.proxy.index, 0, clock.nowMs, wallClock.nowMs);
     this.stream.serverIndex = server.index;
@@ -761,14 +761,14 @@ class Walk {
   }
 
   private answer(reply: Parameters<typeof answerOf>[1], facts: AnswerFacts): void {
-    const answer = answerOf(this.around, reply, facts, (bodyOffset) => this.afterResponse(bodyOffset));
+    const answer = answerOf(this.around, reply, facts, () => this.afterResponse());
     this.out.answer = answer;
     this.out.outcome.kind = answer.status === 0 ? 'closed' : 'answered';
     this.out.outcome.status = answer.status;
   }
 
   /** http-after-response rules see our own answers too. */
-  private afterResponse(_bodyOffset: number): void {
+  private afterResponse(): void {
     const { subject } = this.around;
     const head = subject.response;
     if (!this.responding) this.beginResponse();

@@ -136,7 +136,7 @@ function buildProxy(draft: ProxyDraft, index: number, firstServerIndex: number):
     tcpSmartConnect: has('tcp-smart-connect'),
     errorFiles: lastOfEachStatus(draft),
     log: logTargets(draft.loggers),
-    logFormat: draft.front && draft.logFormat !== null ? draft.logFormat.kind : 'default',
+    logFormat: draft.front ? logFormatKind(draft) : 'default',
     logTag: draft.logTag,
     customLogFormat: draft.front ? draft.customLogFormat : null,
     errorLogFormat: draft.front ? draft.errorLogFormat : null,
@@ -158,6 +158,11 @@ function buildServerRules(draft: ProxyDraft, firstServerIndex: number): Proxy['s
     const at = rule.format === null ? draft.servers.findIndex((server) => server.name === rule.server) : -1;
     return { ...rule, serverIndex: at < 0 ? -1 : firstServerIndex + at };
   });
+}
+
+function logFormatKind({ logFormat }: ProxyDraft): Proxy['logFormat'] {
+  if (logFormat === null) return 'default';
+  return logFormat.kind === 'httplog' || logFormat.kind === 'tcplog' ? logFormat.kind : 'custom';
 }
 
 function lastOfEachStatus(draft: ProxyDraft): Proxy['errorFiles'] {

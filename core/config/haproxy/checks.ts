@@ -3,6 +3,7 @@
 // Order and wording are HAProxy's. Each proxy is settled completely before the next; the first one with an error
 // ends the stage, its own errors having been reported together.
 
+import { settleFormats, settleLogFormatMode } from './checks-formats.ts';
 import {
   checkRules,
   dropHttpRules,
@@ -58,13 +59,14 @@ class ProxyCheck {
   run(): boolean {
     const { proxy } = this;
     this.bindProtocols();
-    this.logFormatMode();
+    settleLogFormatMode(proxy, this.context);
     if (proxy.front && proxy.binds.every((bind) => bind.listeners.length === 0)) {
       this.warn(`${this.title} has no 'bind' directive. Please declare it as a backend if this was intended.`);
     }
     this.defaultBackend();
     this.switchingRules();
     if (!settleServerRules(proxy, this.context)) this.sound = false;
+    if (!settleFormats(proxy, this.context)) this.sound = false;
     if (!checkRules(proxy, this.context)) this.sound = false;
     warnUpgrade(proxy, this.context);
     if (!resolveNames(proxy, this.context)) this.sound = false;
@@ -72,7 +74,7 @@ class ProxyCheck {
     this.serverNames();
     assignServerIds(proxy.servers);
     assignListenerIds(proxy);
-    if (proxy.front && proxy.loggers.length === 0 && proxy.logFormat !== null) {
+    if (proxy.front && proxy.loggers.length === 0 && (proxy.logFormat !== null || proxy.structuredData !== null)) {
       this.warn(`log format ignored for ${this.title} since it has no log address.`);
     }
     if (!settleErrorReplies(proxy, this.context)) this.sound = false;
@@ -114,16 +116,6 @@ class ProxyCheck {
           `[${server.file}:${server.line}].`,
       );
     }
-  }
-
-  private logFormatMode(): void {
-    const { logFormat, mode } = this.proxy;
-    if (mode === 'http' || logFormat?.kind !== 'httplog') return;
-    logFormat.kind = 'tcplog';
-    this.warn(
-      `parsing [${logFormat.file}:${logFormat.line}] : 'option httplog' not usable with ${this.title} ` +
-        `(needs 'mode http'). Falling back to 'option tcplog'.`,
-    );
   }
 
   /** The named backend, after the checks that `default_backend` and `use_backend` share. null: an alert was given. */

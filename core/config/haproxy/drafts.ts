@@ -155,8 +155,13 @@ export function noRules(): RulesDraft {
   };
 }
 
-export interface LogFormatDraft extends Place {
-  kind: 'tcplog' | 'httplog';
+/** A format's text, to be compiled when the section is known. */
+export interface FormatDraft extends Place {
+  readonly text: string;
+}
+
+export interface LogFormatDraft extends FormatDraft {
+  kind: 'tcplog' | 'httplog' | 'tcplog clf' | 'httplog clf' | 'custom'; // text counts for the last
 }
 
 export interface ErrorFileDraft extends Place {
@@ -244,7 +249,10 @@ export class ProxyDraft implements Place {
   errorFiles: ErrorFileDraft[] = [];
   loggers: LoggerDraft[] = [];
   logTag = '';
-  customLogFormat: FormatAst | null = null; // counts when logFormat says 'custom'
+  structuredData: FormatDraft | null = null; // log-format-sd
+  errorFormat: FormatDraft | null = null;
+  uniqueId: FormatDraft | null = null;
+  customLogFormat: FormatAst | null = null; // these four are compiled by checks-formats.ts
   errorLogFormat: FormatAst | null = null;
   logFormatSd: FormatAst | null = null;
   uniqueIdFormat: FormatAst | null = null;
@@ -295,6 +303,8 @@ export class ProxyDraft implements Place {
     this.errorLines = [...from.errorLines];
     this.rules.tcpRequestInspectDelayMs = from.rules.tcpRequestInspectDelayMs;
     this.rules.tcpResponseInspectDelayMs = from.rules.tcpResponseInspectDelayMs;
+    this.uniqueId = from.uniqueId;
+    this.uniqueIdHeader = from.uniqueIdHeader;
     this.loggers = [...from.loggers];
     this.logTag = from.logTag;
     if (this.front) this.inheritFront(from);
@@ -308,11 +318,8 @@ export class ProxyDraft implements Place {
     this.defaultBackend = from.defaultBackend;
     this.monitorUri = from.monitorUri;
     this.logFormat = from.logFormat === null ? null : { ...from.logFormat };
-    this.customLogFormat = from.customLogFormat;
-    this.errorLogFormat = from.errorLogFormat;
-    this.logFormatSd = from.logFormatSd;
-    this.uniqueIdFormat = from.uniqueIdFormat;
-    this.uniqueIdHeader = from.uniqueIdHeader;
+    this.structuredData = from.structuredData;
+    this.errorFormat = from.errorFormat;
     const { client, clientFin, clientHandshake, tarpit, httpRequest, httpKeepAlive } = from.timeouts;
     Object.assign(this.timeouts, { client, clientFin, clientHandshake, tarpit, httpRequest, httpKeepAlive });
   }

@@ -6,9 +6,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Forwarded, ForwardFor, NetMask } from '../../model/proxy.ts';
 import type { ParseContext, Statement } from './context.ts';
-import type { LogFormatDraft, ProxyDraft } from './drafts.ts';
+import type { ProxyDraft } from './drafts.ts';
 import { bestMatch } from './hints.ts';
 import { tableOf } from './keyword-table.ts';
+import { warnBackend, warnOverride } from './keywords-log-format.ts';
 import { OPTIONS_COMMON, OPTIONS_REGISTERED, OPTIONS_UNLISTED } from './known-keywords.ts';
 import { cInteger } from './units.ts';
 
@@ -152,23 +153,18 @@ function readTcpKeepAlive(statement: Statement, proxy: ProxyDraft, context: Pars
 }
 
 function readLogFormat(
-  kind: LogFormatDraft['kind'],
+  option: 'httplog' | 'tcplog',
   statement: Statement,
   proxy: ProxyDraft,
   context: ParseContext,
 ): void {
   const argument = statement.at(2);
-  if (argument === 'clf') {
-    if (!context.tooManyWords(statement, 1, 1)) context.notImplemented(`option ${kind} clf`);
-    return;
-  }
-  if (argument !== '') return context.alert(`keyword '${kind}' only supports option 'clf'.`);
-  if (proxy.logFormat !== null && proxy.kind === 'defaults') {
-    context.warnTight(`'option ${kind}' overrides previous 'option ${proxy.logFormat.kind}' in 'defaults' section.`);
-  }
-  proxy.logFormat = { kind, ...context.place };
-  if (proxy.front) return;
-  context.warn(`backend '${proxy.name}' : 'option ${kind}' directive is ignored in backends.`);
+  if (argument !== '' && argument !== 'clf') return context.alert(`keyword '${option}' only supports option 'clf'.`);
+  if (argument !== '' && context.tooManyWords(statement, 1, 1)) return;
+  const kind = argument === '' ? option : (`${option} clf` as const);
+  warnOverride(`option ${kind}`, proxy, context);
+  proxy.logFormat = { kind, text: '', ...context.place };
+  warnBackend(`option ${option}`, proxy, context);
 }
 
 function readRestrictNames(statement: Statement, _proxy: ProxyDraft, context: ParseContext): void {

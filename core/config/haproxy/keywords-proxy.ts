@@ -14,6 +14,13 @@ import { setAcl } from './keywords-acl.ts';
 import { parseBind } from './keywords-bind.ts';
 import { parseCapture, parseDeclare } from './keywords-capture.ts';
 import { parseLogLine } from './keywords-log.ts';
+import {
+  setCustomLogFormat,
+  setErrorLogFormat,
+  setLogFormatSd,
+  setUniqueIdFormat,
+  setUniqueIdHeader,
+} from './keywords-log-format.ts';
 import { parseOption } from './keywords-option.ts';
 import {
   addHttpRule,
@@ -346,6 +353,11 @@ export const proxyKeywords: readonly ProxyKeyword[] = [
     parseLogLine(statement, proxy.loggers, context.global.log, context),
   ),
   row('log-tag', 'any', ['<string>'], setLogTag),
+  row('log-format', 'any', ['<fmt>'], setCustomLogFormat),
+  row('log-format-sd', 'any', ['<fmt>'], setLogFormatSd),
+  row('error-log-format', 'any', ['<fmt>'], setErrorLogFormat),
+  row('unique-id-format', 'any', ['<fmt>'], setUniqueIdFormat),
+  row('unique-id-header', 'any', ['<name>'], setUniqueIdHeader),
   row('errorfile', 'any', ['<code>', '<file>'], addErrorFile, { listed: true }),
   row('errorfiles', 'any', ['<name>', '[<code> ...]'], addErrorFiles, { listed: true }),
   row('errorloc', 'any', ['<code>', '<url>'], addErrorLocation, { listed: true }),

@@ -1,0 +1,262 @@
+// What keepalived.conf means for VRRP: plain, cloneable data (keepalived.conf(5); RFC 9568). The words are keepalived's.
+//
+// Times are milliseconds, priorities 0–255. Every field is always present; null, -1, 0 or '' say "not set" as told there.
+
+export type IpFamily = 'inet' | 'inet6';
+
+/** One address to be held by the master: `virtual_ipaddress`, `static_ipaddress`. */
+export interface VirtualAddress {
+  family: IpFamily;
+  address: string;
+  prefix: number;
+  broadcast: string; // '' none, '+' and '-' as keepalived
+  label: string;
+  scope: number; // RT_SCOPE_…
+  interfaceName: string; // '' the instance's
+  peer: string; // '' none
+  preferredLifetime: number; // seconds; -1: keepalived's default (0 for /128)
+  homeAddress: boolean;
+  noDad: boolean;
+  mngTmpAddr: boolean;
+  noPrefixRoute: boolean;
+  autojoin: boolean;
+  noTrack: boolean;
+  file: string;
+  line: number;
+}
+
+/** A route or rule: its words as parsed, each with its value, for core/netlink to encode. */
+export interface VirtualRoute {
+  family: IpFamily;
+  to: string; // 'default', address/prefix
+  prefix: number;
+  attributes: Readonly<Record<string, string | number | boolean>>; // via, dev, src, metric, table, scope, tos, mtu, …
+  nextHops: readonly { family: IpFamily; via: string; dev: string; weight: number; onlink: boolean }[];
+  noTrack: boolean;
+  file: string;
+  line: number;
+}
+
+export interface VirtualRule {
+  family: IpFamily;
+  attributes: Readonly<Record<string, string | number | boolean>>; // from, to, table, iif, oif, fwmark, pref, …
+  noTrack: boolean;
+  file: string;
+  line: number;
+}
+
+/** What an instance or a group watches; weight 0 means a fault, else it is added to the priority. */
+export interface TrackedInterface {
+  name: string;
+  weight: number;
+  reverse: boolean;
+}
+
+export interface TrackedObject {
+  kind: 'script' | 'file' | 'process' | 'bfd' | 'backend';
+  name: string; // for 'backend': the proxy's name
+  weight: number | null; // null: the object's own
+  reverse: boolean;
+  serversUpMin: number; // 'backend': `weir:backend NAME up>=N`; else 0
+}
+
+export interface VrrpScript {
+  name: string;
+  command: readonly string[]; // empty with `backend`
+  shell: boolean; // run through /bin/sh -c
+  intervalMs: number; // default 1000
+  timeoutMs: number; // 0: the interval
+  weight: number;
+  weightReverse: boolean;
+  rise: number;
+  fall: number;
+  initFail: boolean;
+  uid: number; // -1 not set
+  gid: number;
+  /** `script "weir:backend NAME up>=N"`: no process is run. */
+  backend: { name: string; serversUpMin: number } | null;
+  file: string;
+  line: number;
+}
+
+export interface VrrpTrackFile {
+  name: string;
+  path: string;
+  weight: number;
+  weightReverse: boolean;
+  initFile: { create: boolean; overwrite: boolean; value: number } | null;
+}
+
+export interface VrrpTrackProcess {
+  name: string;
+  process: string;
+  parameters: readonly string[]; // empty: any
+  parameterMatch: 'exact' | 'initial' | 'partial' | 'none';
+  weight: number;
+  weightReverse: boolean;
+  quorum: number;
+  quorumMax: number; // -1 none
+  delayMs: number;
+  terminateDelayMs: number;
+  forkDelayMs: number;
+  fullCommand: boolean;
+}
+
+/** A notify script: what is run, as whom. */
+export interface NotifyScript {
+  command: readonly string[];
+  uid: number; // -1 not set
+  gid: number;
+}
+
+export interface NotifyScripts {
+  master: NotifyScript | null;
+  backup: NotifyScript | null;
+  fault: NotifyScript | null;
+  stop: NotifyScript | null;
+  deleted: NotifyScript | null;
+  masterRxLowerPri: NotifyScript | null;
+  any: NotifyScript | null; // `notify`: with TYPE NAME STATE PRIORITY
+}
+
+export interface VrrpInstance {
+  name: string;
+  version: 2 | 3;
+  family: IpFamily;
+  wantedState: 'MASTER' | 'BACKUP';
+  interfaceName: string;
+  vrid: number;
+  priority: number; // 1–255
+  advertIntMs: number; // v2: whole seconds; v3: 10–40950
+  addresses: readonly VirtualAddress[]; // virtual_ipaddress
+  excluded: readonly VirtualAddress[]; // virtual_ipaddress_excluded
+  routes: readonly VirtualRoute[];
+  rules: readonly VirtualRule[];
+  auth: { type: 'none' | 'pass' | 'ah'; password: string };
+  authHmac: {
+    keys: readonly { id: number; secret: Uint8Array }[];
+    sendId: number;
+    mode: 'enforce' | 'permissive' | 'receive-only';
+    windowMs: number;
+  } | null;
+  preempt: boolean;
+  preemptDelayMs: number;
+  accept: boolean | null; // null: by strict
+  strict: boolean | null; // null: the global one
+  skipCheckAdvAddr: boolean;
+  dontTrackPrimary: boolean;
+  linkbeatPolling: boolean;
+  unicast: boolean;
+  unicastPeers: readonly { address: string; minTtl: number; maxTtl: number }[];
+  unicastTtl: number; // default 255
+  checkUnicastSource: boolean;
+  sourceAddress: string; // mcast_src_ip / unicast_src_ip; '' the interface's primary
+  trackSourceAddress: boolean;
+  mcastGroup: string; // '' the protocol's
+  downTimerAdverts: number; // default 3
+  higherPrioSendAdvert: boolean;
+  lowerPrioNoAdvert: boolean;
+  ownerIgnoreAdverts: boolean;
+  checksumPseudoHeader: boolean; // v3 over IPv4: sent with pseudo header (keepalived's default true)
+  garp: {
+    masterDelayMs: number; // default 5000; 0: no second burst
+    masterRepeat: number; // default 5
+    masterRefreshMs: number; // 0 off
+    masterRefreshRepeat: number; // default 1
+    lowerPrioDelayMs: number;
+    lowerPrioRepeat: number;
+    intervalMs: number; // between packets, fractions allowed
+    gnaIntervalMs: number;
+    extraInterface: string; // '' none
+  };
+  vmac: { name: string; transmitOnBase: boolean; netlinkNotify: boolean } | null; // use_vmac
+  ipvlan: string; // use_ipvlan; '' none
+  promoteSecondaries: boolean;
+  nativeIpv6: boolean;
+  trackInterfaces: readonly TrackedInterface[];
+  tracked: readonly TrackedObject[];
+  kernelRxBufBytes: number; // 0 default
+  notify: NotifyScripts;
+  smtpAlert: boolean;
+  smtpAlertFaults: boolean;
+  notifyPriorityChanges: boolean;
+  debug: number;
+  file: string;
+  line: number;
+}
+
+export interface VrrpSyncGroup {
+  name: string;
+  members: readonly string[]; // names of instances
+  trackInterfaces: readonly TrackedInterface[];
+  tracked: readonly TrackedObject[];
+  globalTracking: boolean;
+  trackingIsAny: boolean; // sync_group_tracking_weight
+  notify: NotifyScripts;
+  smtpAlert: boolean;
+  file: string;
+  line: number;
+}
+
+export interface VrrpGlobal {
+  routerId: string; // default: the host name
+  strict: boolean;
+  version: 2 | 3;
+  garpLowerPrioNoAdvert: boolean;
+  higherPrioSendAdvert: boolean;
+  priority: number; // vrrp_priority (nice); 0 not set
+  rtPriority: number; // vrrp_rt_priority; 0 not set
+  rlimitRtimeUs: number;
+  noSwap: boolean;
+  cpuAffinity: readonly number[];
+  startupDelayMs: number;
+  delayAfterBootMs: number;
+  iptables: readonly string[]; // chains; empty: not used
+  nftables: string; // table; '' not used
+  notifyFifo: string; // '' none
+  notifyFifoScript: NotifyScript | null;
+  vrrpNotifyFifo: string;
+  vrrpNotifyFifoScript: NotifyScript | null;
+  startupScript: NotifyScript | null;
+  shutdownScript: NotifyScript | null;
+  notificationEmail: readonly string[];
+  notificationEmailFrom: string;
+  smtpServer: string; // '' none; host:port
+  smtpHeloName: string;
+  smtpConnectTimeoutMs: number;
+  smtpAlert: boolean;
+  smtpAlertVrrp: boolean;
+  scriptUser: { uid: number; gid: number } | null;
+  enableScriptSecurity: boolean;
+  dynamicInterfaces: boolean;
+  allowIfChanges: boolean;
+  unknownVridsLogged: boolean;
+  instanceName: string;
+  namespace: string;
+  useSymlinkPaths: boolean;
+  reloadTimeFile: string;
+}
+
+/** Everything of keepalived.conf that VRRP needs. */
+export interface VrrpModel {
+  global: VrrpGlobal;
+  instances: readonly VrrpInstance[];
+  groups: readonly VrrpSyncGroup[];
+  scripts: readonly VrrpScript[];
+  trackFiles: readonly VrrpTrackFile[];
+  trackProcesses: readonly VrrpTrackProcess[];
+  staticAddresses: readonly VirtualAddress[];
+  staticRoutes: readonly VirtualRoute[];
+  staticRules: readonly VirtualRule[];
+  /** `virtual_server` blocks, parsed and kept for LVS: name and body as tokens with their lines. */
+  virtualServers: readonly { words: readonly string[]; file: string; line: number; body: readonly ConfBlock[] }[];
+  files: readonly string[];
+}
+
+/** A parsed statement with what its braces held. */
+export interface ConfBlock {
+  words: readonly string[];
+  file: string;
+  line: number;
+  body: readonly ConfBlock[];
+}
