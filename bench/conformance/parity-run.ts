@@ -419,9 +419,9 @@ async function settleLogs(
 }
 
 async function runCuts(lanes: readonly Lane[], exchanges: readonly CutExchange[]): Promise<Result[]> {
-  const own = lanes.filter((lane) => lane.section.name === 'cut');
   const results: Result[] = [];
   for (const { whole, variants } of exchanges) {
+    const own = lanes.filter((lane) => lane.section.name === whole.on);
     const reference = await runCase(own[0]!, whole);
     results.push(reference);
     const queue = [...variants];

@@ -14,8 +14,14 @@ import { CONNECTION_CASES } from './cases-connections.ts';
 import { CUT_EXCHANGES } from './cases-cuts.ts';
 import { FAILURE_CASES } from './cases-failures.ts';
 import { FORWARDING_CASES } from './cases-forwarding.ts';
+import { REPLY_CASES } from './cases-replies.ts';
 import { REQUEST_CASES } from './cases-requests.ts';
 import { RESPONSE_CASES } from './cases-responses.ts';
+import { RULE_CASES } from './cases-rules.ts';
+import { RESPONSE_RULE_CASES } from './cases-rules-response.ts';
+import { RULE_CUT_EXCHANGES, TCP_RULE_CASES } from './cases-rules-tcp.ts';
+import { SWITCHING_CASES } from './cases-switching.ts';
+import { WAIT_CASES } from './cases-waits.ts';
 import { DIFFERENCES } from './differences.ts';
 import { NEW_IN_34 } from './new-in-34.ts';
 import type { Case } from './parity-case.ts';
@@ -33,7 +39,15 @@ export const CASES: readonly Case[] = [
   ...CONNECTION_CASES,
   ...FORWARDING_CASES,
   ...FAILURE_CASES,
+  ...RULE_CASES,
+  ...REPLY_CASES,
+  ...RESPONSE_RULE_CASES,
+  ...WAIT_CASES,
+  ...SWITCHING_CASES,
+  ...TCP_RULE_CASES,
 ];
+
+const ALL_CUT_EXCHANGES = [...CUT_EXCHANGES, ...RULE_CUT_EXCHANGES];
 
 /** Whether this HAProxy is old enough to differ from the reference in many small things. */
 export function isOld(peer: Peer): boolean {
@@ -98,11 +112,13 @@ export async function runParity(peer: Peer, subject: Peer, options: ParityOption
     (each) =>
       each.name.includes(words) && (withNew || ((showsAll || !NEW_IN_34.has(each.name)) && !newSections.has(each.on))),
   );
-  const cuts = CUT_EXCHANGES.filter(
-    ({ whole }) => whole.name.includes(words) && (withNew || showsAll || !NEW_IN_34.has(whole.name)),
+  const cuts = ALL_CUT_EXCHANGES.filter(
+    ({ whole }) =>
+      whole.name.includes(words) &&
+      (withNew || ((showsAll || !NEW_IN_34.has(whole.name)) && !newSections.has(whole.on))),
   );
   const sections = new Set(cases.map((each) => each.on));
-  if (cuts.length > 0) sections.add('cut');
+  for (const { whole } of cuts) sections.add(whole.on);
   if (sections.size === 0) return [];
   const rig = await startRig([peer, subject], {
     args: [[], options.subjectArgs ?? []],

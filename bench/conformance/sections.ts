@@ -1,69 +1,22 @@
 // The configuration both proxies get: one section per behaviour, each with a listener and origins of its own.
-//
-// Words between @: NAME (the section's name and copy), BIND, BIND2 (its ports), ORIGIN, ORIGIN2 (scripted origins),
-// DEAD (a port nobody listens on), FULL (one that accepts nothing, so that connecting times out), LOG, DIR.
+// section.ts says how one is written.
 
-export interface Section {
-  readonly name: string;
-  readonly copies?: number; // cases of a section run one after the other in each copy
-  readonly since?: '3.4'; // keywords or behaviour an older HAProxy does not have
-  readonly config: string;
-}
+import { REPLY_FILES, REPLY_SECTIONS } from './cases-replies.ts';
+import { RULE_FILES, RULE_SECTIONS } from './cases-rules.ts';
+import { RESPONSE_RULE_SECTIONS } from './cases-rules-response.ts';
+import { TCP_RULE_SECTIONS } from './cases-rules-tcp.ts';
+import { SWITCHING_FILES, SWITCHING_SECTIONS } from './cases-switching.ts';
+import { WAIT_SECTIONS } from './cases-waits.ts';
+import { type Section, section } from './section.ts';
+
+export type { Section };
 
 export const GLOBAL = `
 global
   nbthread 1
+  expose-experimental-directives
   maxconn 2000
 `;
-
-interface Parts {
-  front?: string; // lines of the frontend
-  back?: string; // lines of the backend
-  server?: string; // words after the server's address
-  servers?: string; // the server lines instead
-  mode?: 'http' | 'tcp';
-  bind?: string; // words after the address
-  timeouts?: string;
-  log?: string;
-}
-
-function lines(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .map((line) => `  ${line}\n`)
-    .join('');
-}
-
-const TIMEOUTS_FRONT: Readonly<Record<string, string>> = { client: '5s' };
-const TIMEOUTS_BACK: Readonly<Record<string, string>> = { connect: '1s', server: '5s' };
-const FRONT_NAMES = ['client', 'client-fin', 'http-request', 'http-keep-alive'];
-
-// `own` are the section's timeout lines, for both sides; each side takes what is its.
-function timeouts(own: string, isFront: boolean): string {
-  const values = new Map(Object.entries(isFront ? TIMEOUTS_FRONT : TIMEOUTS_BACK));
-  for (const [, name, value] of own.matchAll(/timeout (\S+) (\S+)/g)) {
-    if (FRONT_NAMES.includes(name!) === isFront) values.set(name!, value!);
-  }
-  return [...values].map(([name, value]) => `  timeout ${name} ${value}\n`).join('');
-}
-
-function section(name: string, parts: Parts, rest: { copies?: number; since?: '3.4' } = {}): Section {
-  const mode = parts.mode ?? 'http';
-  const config = [
-    `frontend @NAME@\n  mode ${mode}\n  bind 127.0.0.1:@BIND@ ${parts.bind ?? ''}\n`,
-    `  log @LOG@ local0\n  option ${parts.log ?? `${mode}log`}\n`,
-    timeouts(parts.timeouts ?? '', true),
-    lines(parts.front ?? ''),
-    '  default_backend @NAME@_b\n',
-    `backend @NAME@_b\n  mode ${mode}\n`,
-    timeouts(parts.timeouts ?? '', false),
-    lines(parts.back ?? ''),
-    lines(parts.servers ?? `server s @ORIGIN@ ${parts.server ?? ''}`),
-  ].join('');
-  return { name, config, ...rest };
-}
 
 const MODES = ['keep-alive', 'server-close', 'httpclose'] as const;
 const modeOption = (mode: string): string =>
@@ -175,6 +128,12 @@ export const SECTIONS: readonly Section[] = [
   }),
   section('roundrobin', { back: 'balance roundrobin', servers: 'server s1 @ORIGIN@\nserver s2 @ORIGIN2@ weight 2' }),
   section('no-backend-servers', { servers: '' }),
+  ...RULE_SECTIONS,
+  ...REPLY_SECTIONS,
+  ...RESPONSE_RULE_SECTIONS,
+  ...TCP_RULE_SECTIONS,
+  ...SWITCHING_SECTIONS,
+  ...WAIT_SECTIONS,
 ];
 
 /** The files the configuration names, by the word after @DIR@/. */
@@ -182,4 +141,7 @@ export const FILES: Readonly<Record<string, string>> = {
   'page-503.http':
     'HTTP/1.1 503 Gone Fishing\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nback',
   'page-400.http': 'HTTP/1.0 400 Nope\r\nX-Page: own\r\nConnection: close\r\n\r\n<p>no</p>\n',
+  ...RULE_FILES,
+  ...REPLY_FILES,
+  ...SWITCHING_FILES,
 };

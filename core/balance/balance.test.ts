@@ -5,12 +5,12 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Model } from '../model/model.ts';
-import type { BalanceAlgorithm, HashType, Proxy, Server } from '../model/proxy.ts';
+import type { BalanceAlgorithm, HashAffinity, HashType, Proxy, Server } from '../model/proxy.ts';
 import { Counters, SESSION_RATE } from '../shared/counters.ts';
 import { ServerLoad } from '../shared/server-load.ts';
 import { SERVER_DRAIN, SERVER_MAINT, SERVER_UP, ServerWords } from '../shared/server-words.ts';
 import { AVOID_NONE, type Balancer, HASH_NONE, PICK_FULL, PICK_NONE } from './contract.ts';
-import { hashSource } from './hash.ts';
+import { hashSource, mix } from './hash.ts';
 import { fullconnOf, makeBalancer } from './make.ts';
 
 type ServerOptions = Partial<
@@ -21,6 +21,8 @@ interface SceneOptions {
   hashType?: Partial<HashType>;
   allbackups?: boolean;
   fullconn?: number;
+  hashBalanceFactor?: number;
+  hashAffinity?: HashAffinity;
   seed?: number;
   threadCount?: number;
   threadIndex?: number;
@@ -47,6 +49,7 @@ class Scene {
     this.avalanche = hashType.avalanche;
     const proxy = {
       ...{ index: 0, kind: 'listen', name: 'l', balance, hashType, allbackups: options.allbackups ?? false },
+      ...{ hashBalanceFactor: options.hashBalanceFactor ?? 0, hashAffinity: options.hashAffinity ?? 'always' },
       ...{ fullconn: options.fullconn ?? 0, maxconn: 0, switching: [], defaultBackend: '', disabled: false },
       servers: servers.map(makeServer),
     } as unknown as Proxy;
@@ -570,4 +573,104 @@ test('a thousand servers get their shares, through changes, from every algorithm
     run();
     equal(counts.has(500), false);
   }
+});
+
+test('every algorithm with a key chooses by its hash alone, as source does', () => {
+  const keyed = ['uri', 'url_param', 'hdr', 'rdp-cookie', 'hash'] as const;
+  for (const options of [{}, consistent]) {
+    const source = new Scene({ name: 'source' }, weights(1, 2, 3), options);
+    for (const name of keyed) {
+      const scene = new Scene({ name } as BalanceAlgorithm, weights(1, 2, 3), options);
+      equal(scene.balancer.hashes, true);
+      equal(scene.balancer.needsSourceHash, false, 'the hash is not that of the address');
+      for (let i = 0; i < 100; i++) {
+        const hash = Math.imul(i, 0x9e3779b9) >>> 0;
+        equal(scene.balancer.pick(hash, AVOID_NONE), source.balancer.pick(hash, AVOID_NONE), `${name} ${hash}`);
+      }
+    }
+  }
+});
+
+test('the only server left is full for a stream whose key is missing, where HAProxy asks for a key all the same', () => {
+  for (const options of [{}, consistent]) {
+    for (const [name, expected] of [
+      ['hdr', 0],
+      ['hash', 0],
+      ['url_param', PICK_FULL],
+      ['rdp-cookie', PICK_FULL],
+    ] as const) {
+      const scene = new Scene({ name } as BalanceAlgorithm, [{ maxconn: 1 }, { disabled: true }], options);
+      equal(scene.open(), 'a');
+      equal(scene.balancer.pick(HASH_NONE, AVOID_NONE), expected, name);
+      equal(scene.balancer.pick(7, AVOID_NONE), 0, `${name} with a key waits for its server`);
+    }
+  }
+});
+
+test('hash-balance-factor keeps every server within its share, whatever the hashes', () => {
+  const list = [1, 2, 5];
+  const scene = new Scene({ name: 'uri' } as BalanceAlgorithm, weights(...list), {
+    ...consistent,
+    hashBalanceFactor: 120,
+  });
+  for (let opened = 0; opened < 400; opened++) {
+    ok(scene.open(12345) !== '-');
+    for (const [position, weight] of list.entries()) {
+      const bound = Math.ceil((((opened + 1) * 1.2) / 8) * weight) + 1;
+      ok(scene.load.current(position) <= bound, `${position} has ${scene.load.current(position)} of ${bound}`);
+    }
+  }
+  // Map-based hashing knows no bound.
+  const map = new Scene({ name: 'uri' } as BalanceAlgorithm, weights(...list), { hashBalanceFactor: 120 });
+  equal(new Set(Array.from({ length: 50 }, () => map.open(12345))).size, 1);
+});
+
+test('hash-preserve-affinity maxconn and maxqueue pass busy servers over, always does not', () => {
+  const servers = [{ maxconn: 1, maxqueue: 1 }, { maxconn: 1 }];
+  const make = (hashAffinity: HashAffinity): Scene =>
+    new Scene({ name: 'uri' } as BalanceAlgorithm, servers, { ...consistent, hashAffinity });
+  const ofFirst = [...Array(100).keys()]
+    .map((value) => Math.imul(value, 0x9e3779b9) >>> 0)
+    .find((value) => make('always').balancer.pick(value, AVOID_NONE) === 0)!;
+  const queueUp = (scene: Scene): void => {
+    scene.load.enqueue(scene.load.server(0));
+    scene.balancer.taken(0);
+  };
+  const always = make('always');
+  always.open(ofFirst);
+  equal(always.balancer.pick(ofFirst, AVOID_NONE), 0);
+  const byPlaces = make('maxconn');
+  byPlaces.open(ofFirst);
+  equal(byPlaces.balancer.pick(ofFirst, AVOID_NONE), 1);
+  const byQueue = make('maxqueue');
+  byQueue.open(ofFirst);
+  equal(byQueue.balancer.pick(ofFirst, AVOID_NONE), 0, 'its queue has a place');
+  queueUp(byQueue);
+  equal(byQueue.balancer.pick(ofFirst, AVOID_NONE), 1);
+  byQueue.open(ofFirst);
+  equal(byQueue.balancer.pick(ofFirst, AVOID_NONE), 1, 'without maxqueue a queue is never full');
+});
+
+test('when every server is past its load the owner of the last node of the ring gets the stream', () => {
+  const options = { ...consistent, hashAffinity: 'maxconn' as const };
+  const scene = new Scene(
+    { name: 'uri' } as BalanceAlgorithm,
+    [{ maxconn: 1 }, { maxconn: 1 }, { maxconn: 1 }],
+    options,
+  );
+  for (let i = 0; i < 3; i++) scene.open(99);
+  const last = new Scene({ name: 'uri' } as BalanceAlgorithm, weights(1, 1, 1), consistent);
+  const lastKey = Math.max(...[1, 2, 3].flatMap((id) => [...Array(16).keys()].map((node) => mix(id * 4096 + node))));
+  const owner = last.balancer.pick(lastKey, AVOID_NONE);
+  for (const hash of [0, 99, 0x80000000, 0xffffffff]) equal(scene.balancer.pick(hash, AVOID_NONE), owner);
+});
+
+test('a server with another key on the ring takes its new place, and the others keep theirs', () => {
+  const scene = new Scene({ name: 'source' }, weights(1, 1, 1), consistent);
+  const before = scene.sources();
+  scene.balancer.rekey(1, 7 * 4096);
+  const after = scene.sources();
+  ok(before !== after);
+  for (let i = 0; i < before.length; i++) ok(before[i] === after[i] || before[i] === 'b' || after[i] === 'b');
+  equal(after, new Scene({ name: 'source' }, [{ id: 1 }, { id: 7 }, { id: 3 }], consistent).sources());
 });

@@ -1,6 +1,7 @@
 // The ring of consistent hashing (manual §4.2 "hash-type consistent"), also what `balance random` draws from.
 //
-// Each server has a node per sixteenth of its weight, at mix(id × 4096 + node). A hash belongs to the nearest
+// Each server has a node per sixteenth of its weight, at mix(key + node) with the key of server-key.ts (by default its id
+// × 4096). A hash belongs to the nearest
 // node on either side. Only nodes of servers that stay decide about keys that stay, so losing one server moves
 // its keys alone.
 //
@@ -18,6 +19,10 @@ const RADIX_COUNT = 1 << RADIX_BITS;
 export class ConsistentRing {
   nodeCount = 0; // live nodes
   private readonly group: ServerGroup;
+  private readonly isBounded: boolean; // some servers may be passed over for their load
+  private readonly refusedBy: Float64Array; // by position: the search that last passed it over
+  private search = 0;
+  private servedTotal = -1; // −1: not counted yet in this search
   private readonly sortedWeights: Int32Array; // by position: nodes it has in the sorted list
   private sortedKeys = new Uint32Array(0);
   private sortedPositions = new Int32Array(0);
@@ -29,6 +34,8 @@ export class ConsistentRing {
 
   constructor(group: ServerGroup) {
     this.group = group;
+    this.isBounded = group.balanceFactor !== 0 || group.affinity !== 'always';
+    this.refusedBy = new Float64Array(group.serverCount);
     this.sortedWeights = new Int32Array(group.serverCount);
     this.rebuild();
   }
@@ -51,16 +58,45 @@ export class ConsistentRing {
     else this.lastAt = -1;
   }
 
-  /** The server nearest to `hash` that is not `avoid`, if there is another; −1 when there is none at all. */
+  /** After a change of group.ringKeys. */
+  rekey(): void {
+    this.sortAll();
+    this.rebuild();
+  }
+
+  /**
+   * The server nearest to `hash` that is neither `avoid` nor past its load (hash-balance-factor, hash-preserve-affinity);
+   * when all are, the one with the ring's last node. −1 when there is none at all.
+   */
   nearest(hash: number, avoid: number): number {
     const { group, positions } = this;
     if (group.using === GROUP_NONE) return -1;
     if (group.using === GROUP_ONE_BACKUP) return group.firstBackup;
     let at = this.nearestNode(hash >>> 0);
-    for (let steps = 0; steps < this.nodeCount && positions[at] === avoid; steps++) {
+    if (!this.isBounded && positions[at] !== avoid) return positions[at]!;
+    this.search++;
+    this.servedTotal = -1;
+    let left = group.memberCount; // servers that were not passed over yet
+    while (this.refuses(positions[at]!, avoid)) {
+      if (this.refusedBy[positions[at]!] !== this.search) {
+        this.refusedBy[positions[at]!] = this.search;
+        left--;
+        if (left === 0) return positions[this.nodeCount - 1]!;
+      }
       at = at + 1 === this.nodeCount ? 0 : at + 1;
     }
     return positions[at]!;
+  }
+
+  private refuses(position: number, avoid: number): boolean {
+    if (position === avoid || this.refusedBy[position] === this.search) return true;
+    if (!this.isBounded) return false;
+    const { group } = this;
+    if (group.balanceFactor !== 0) {
+      if (this.servedTotal < 0) this.servedTotal = group.servedTotal();
+      if (!group.withinBound(position, this.servedTotal)) return true;
+    }
+    return group.pastAffinity(position);
   }
 
   /** Node after node, for streams without a key: the next server with room that is not `avoid`, else `avoid`, else −1. */
@@ -129,7 +165,7 @@ export class ConsistentRing {
     const nodes = new Uint16Array(total);
     let count = 0;
     for (let position = 0; position < group.serverCount; position++) {
-      const base = Math.imul(group.ids[position]!, EFFECTIVE_WEIGHT_MAX);
+      const base = group.ringKeys[position]!;
       for (let node = 0; node < sortedWeights[position]!; node++) {
         keys[count] = mix(base + node);
         owners[count] = position;

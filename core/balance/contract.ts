@@ -11,7 +11,7 @@
 //   otherwise  → load.tryAcquire(server row, balancer.maxconn(position)), or load.enqueue(server row) when that
 //                fails; in both cases then balancer.taken(position)
 //   at its end → load.release(server row), or load.dequeue(); then balancer.dropped(position)
-// A hash algorithm (source) answers with a full server too: the stream waits in that server's own queue.
+// A hash algorithm answers with a full server too: the stream waits in that server's own queue.
 
 /** No server is usable: answer 503. */
 export const PICK_NONE = -1;
@@ -23,7 +23,10 @@ export const AVOID_NONE = -1;
 export const HASH_NONE = -1;
 
 export interface Balancer {
-  /** True when pick() wants a hash of the client's address (core/balance/hash.ts hashSource), else HASH_NONE will do. */
+  /** True for algorithms that go by the hash of a key; HASH_NONE then means that the stream has none. */
+  readonly hashes: boolean;
+
+  /** True when that key is the client's address (core/balance/hash.ts hashSource). */
   readonly needsSourceHash: boolean;
 
   /**
@@ -44,6 +47,9 @@ export interface Balancer {
 
   /** `set maxconn server` (0: no limit), with the minconn that goes with it. */
   setMaxconn(position: number, maxconn: number, minconn: number): void;
+
+  /** The server has another key on the ring (its address changed): core/balance/server-key.ts. */
+  rekey(position: number, key: number): void;
 
   /** Has it a free place and nobody queued before us? */
   hasRoom(position: number): boolean;

@@ -6,7 +6,6 @@ import { GroupBalancer } from './group-balancer.ts';
 import { GROUP_NONE, GROUP_ONE_BACKUP, type ServerGroup } from './server-group.ts';
 
 export class First extends GroupBalancer {
-  override readonly needsSourceHash = false;
   private readonly byId: Int32Array; // all positions by rising id
 
   constructor(group: ServerGroup) {

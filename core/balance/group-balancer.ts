@@ -4,7 +4,8 @@ import type { Balancer } from './contract.ts';
 import type { ServerGroup } from './server-group.ts';
 
 export abstract class GroupBalancer implements Balancer {
-  abstract readonly needsSourceHash: boolean;
+  readonly hashes: boolean = false;
+  readonly needsSourceHash: boolean = false;
   protected readonly group: ServerGroup;
 
   constructor(group: ServerGroup) {
@@ -24,6 +25,8 @@ export abstract class GroupBalancer implements Balancer {
   setMaxconn(position: number, maxconn: number, minconn: number): void {
     this.group.setMaxconn(position, maxconn, minconn);
   }
+
+  rekey(_position: number, _key: number): void {}
 
   hasRoom(position: number): boolean {
     return this.group.hasRoom(position);

@@ -21,7 +21,6 @@ import { GROUP_NONE, GROUP_ONE_BACKUP, type ServerGroup } from './server-group.t
 const SWEEP_COUNT = 16;
 
 export class LeastConn extends GroupBalancer {
-  override readonly needsSourceHash = false;
   private readonly heap: KeyedHeap;
   private readonly skipped: Int32Array; // full or avoided servers taken out during one pick
   private readonly sweepCount: number; // 0 when no other thread can change the load

@@ -10,11 +10,11 @@ import type { ServerLoad } from '../shared/server-load.ts';
 import type { ServerWords } from '../shared/server-words.ts';
 import type { Balancer } from './contract.ts';
 import { First } from './first.ts';
+import { HashedMap, HashedRing } from './hashed.ts';
 import { LeastConn } from './leastconn.ts';
 import { Random } from './random.ts';
 import { RoundRobin } from './round-robin.ts';
 import { ServerGroup } from './server-group.ts';
-import { SourceConsistent, SourceMap } from './source.ts';
 import { StaticRoundRobin } from './static-rr.ts';
 
 /** What a thread has at hand for all its balancers. */
@@ -48,7 +48,16 @@ export function makeBalancer(
     case 'first':
       return new First(group);
     case 'source':
-      return proxy.hashType.method === 'consistent' ? new SourceConsistent(group) : new SourceMap(group, threadIndex);
+    case 'uri':
+    case 'url_param':
+    case 'hdr':
+    case 'rdp-cookie':
+    case 'hash': {
+      const { name } = algorithm;
+      const kind = { isSource: name === 'source', aloneWithoutKey: name === 'hdr' || name === 'hash' };
+      if (proxy.hashType.method === 'consistent') return new HashedRing(group, kind);
+      return new HashedMap(group, kind, threadIndex);
+    }
     case 'random':
       // Backends of one thread must not draw in step.
       return new Random(group, counters, clock, algorithm.draws, surroundings.seed + proxy.index * 0x9e3779b9);

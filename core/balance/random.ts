@@ -13,7 +13,6 @@ import { GroupBalancer } from './group-balancer.ts';
 import { GROUP_NONE, type ServerGroup } from './server-group.ts';
 
 export class Random extends GroupBalancer {
-  override readonly needsSourceHash = false;
   private readonly ring: ConsistentRing;
   private readonly counters: Counters;
   private readonly clock: Clock;
@@ -41,6 +40,11 @@ export class Random extends GroupBalancer {
       if (drawn !== chosen && this.better(drawn, chosen)) chosen = drawn;
     }
     return group.fullForRandom(chosen) ? PICK_FULL : chosen;
+  }
+
+  override rekey(position: number, key: number): void {
+    this.group.ringKeys[position] = key;
+    this.ring.rekey();
   }
 
   private better(drawn: number, chosen: number): boolean {

@@ -273,7 +273,6 @@ class Wheels {
 }
 
 export class RoundRobin extends GroupBalancer {
-  override readonly needsSourceHash = false;
   private readonly rotation: Rotation;
   private readonly wheels: Wheels;
   private readonly ownFirstTurn: number;

@@ -61,7 +61,6 @@ export class MapRotation {
 }
 
 export class StaticRoundRobin extends GroupBalancer {
-  override readonly needsSourceHash = false;
   private readonly map: ServerMap;
   private readonly rotation: MapRotation;
 

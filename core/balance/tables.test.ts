@@ -26,7 +26,13 @@ function makeGroup(weights: readonly number[]): { group: ServerGroup; words: Ser
       resolved: true,
     } as Server;
   });
-  const proxy = { index: 0, allbackups: false, servers } satisfies BalancedProxy;
+  const proxy = {
+    index: 0,
+    allbackups: false,
+    servers,
+    hashBalanceFactor: 0,
+    hashAffinity: 'always',
+  } satisfies BalancedProxy;
   const model = { serverCount: weights.length, proxies: [proxy] } as unknown as Parameters<
     typeof ServerWords.create
   >[0];

@@ -43,6 +43,7 @@ export const HEAD_EXPECT_CONTINUE = 512;
 export const HEAD_ABSOLUTE_URI = 1024; // request target is scheme://authority/…
 export const HEAD_TUNNEL = 2048; // CONNECT request, 101, or 2xx to a CONNECT: bytes flow blindly afterwards
 export const HEAD_WEBSOCKET = 4096; // Upgrade: websocket
+export const HEAD_NOT_HTTP = 8192; // the version is none of HTTP's and passes as it came (relaxed limits); HEAD_HTTP_10 too
 
 /** Request methods the proxy looks at. */
 export const METHOD_OTHER = 0;

@@ -20,7 +20,7 @@ export type Arg =
   | { kind: 'variable'; scope: VariableScope; name: string } // name without the scope
   | { kind: 'fields'; numbers: readonly number[] } // protobuf's field path
   | { kind: 'condition'; condition: ConditionAst } // the arguments of acl(), all in one
-  | { kind: 'table'; name: string }; // stick tables come later
+  | { kind: 'table'; name: string; index: number }; // in Model.tables, set when names are resolved
 
 export type VariableScope = 'proc' | 'sess' | 'txn' | 'req' | 'res' | 'check';
 

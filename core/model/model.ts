@@ -3,6 +3,7 @@
 import type { ExpressionAst, FormatAst, PatternRef, Userlist, VariableScope } from './language.ts';
 import type { Address, LogTarget, Proxy } from './proxy.ts';
 import type { HttpErrors } from './rules.ts';
+import type { StickTableModel } from './tables.ts';
 
 /** A `stats socket` line: where the runtime commands are served (management guide §9.3). */
 export interface ControlSocket {
@@ -55,6 +56,7 @@ export interface Global {
   }[];
   /** tune.vars.*-max-size, bytes; 0: no limit. */
   variableLimits: { global: number; proc: number; sess: number; txn: number; reqres: number };
+  stickCounters: number; // tune.stick-counters, default 3
   cookieLength: number; // tune.http.cookielen, default 63
   quiet: boolean;
   zeroWarning: boolean;
@@ -67,5 +69,6 @@ export interface Model {
   files: readonly string[];
   patternRefs: readonly PatternRef[];
   userlists: readonly Userlist[];
+  tables: readonly StickTableModel[];
   httpErrors: readonly HttpErrors[];
 }

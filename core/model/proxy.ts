@@ -4,7 +4,7 @@
 // field is always present; `0`, `-1`, `''` or `null` stand for "not set" as said at the field. The words
 // are the configuration manual's (HAProxy 3.4, chapters 4 and 5); times are milliseconds, sizes bytes.
 
-import type { FormatAst } from './language.ts';
+import type { ExpressionAst, FormatAst } from './language.ts';
 import type { CaptureSlot, CookieCapture, ReplyAst, Rules, ServerRule, SwitchingRule } from './rules.ts';
 
 export type ProxyMode = 'http' | 'tcp';
@@ -63,6 +63,8 @@ export interface Server {
   poolLowConn: number; // default 0
   maxReuse: number; // -1: no limit
   tcpUserTimeoutMs: number; // 0 none
+  hashKey: HashKey;
+  guid: string; // '' none
   file: string;
   line: number;
 }
@@ -75,13 +77,24 @@ export interface Source {
 
 export type BalanceAlgorithm =
   | { name: 'roundrobin' | 'static-rr' | 'leastconn' | 'first' | 'source' }
-  | { name: 'random'; draws: number }; // draws 0: the implicit default (one draw), explicit `random` is 2
+  | { name: 'random'; draws: number } // draws 0: the implicit default (one draw), explicit `random` is 2
+  | { name: 'uri'; whole: boolean; pathOnly: boolean; length: number; depth: number } // 0: no limit
+  | { name: 'url_param'; parameter: string } // texts are latin1 from here on
+  | { name: 'hdr'; header: string; domainOnly: boolean }
+  | { name: 'rdp-cookie'; cookie: string }
+  | { name: 'hash'; expression: ExpressionAst };
 
 export interface HashType {
   method: 'map-based' | 'consistent';
   function: 'sdbm' | 'djb2' | 'wt6' | 'crc32' | 'none';
   avalanche: boolean;
 }
+
+/** `hash-preserve-affinity`: until when a busy server keeps its keys. */
+export type HashAffinity = 'always' | 'maxconn' | 'maxqueue';
+
+/** `hash-key`: what a server's nodes on the consistent ring come from. */
+export type HashKey = 'id' | 'id32' | 'guid' | 'addr' | 'addr-port';
 
 /** `option http-keep-alive | http-server-close | httpclose` of this section (manual §4, "option http-keep-alive"). */
 export type ConnectionMode = 'KAL' | 'SCL' | 'CLO';
@@ -100,7 +113,13 @@ export interface ForwardFor {
   ifNone: boolean;
 }
 
-/** `option forwarded`: which parameters of RFC 7239 are written; expressions come with the rules. */
+/** `option http-restrict-req-hdr-names`: what becomes of names with other bytes than letters, digits and dashes. */
+export type RestrictNames = 'preserve' | 'delete' | 'reject';
+
+/**
+ * `option forwarded`: which parameters of RFC 7239 are written. An expression says what is written instead of what is
+ * known of the connection or the request; null: none.
+ */
 export interface Forwarded {
   proto: boolean;
   host: boolean;
@@ -108,6 +127,11 @@ export interface Forwarded {
   byPort: boolean;
   for: boolean;
   forPort: boolean;
+  hostExpression: ExpressionAst | null;
+  byExpression: ExpressionAst | null;
+  byPortExpression: ExpressionAst | null;
+  forExpression: ExpressionAst | null;
+  forPortExpression: ExpressionAst | null;
 }
 
 /** All in ms; 0: not set, which means no limit (after the fall-backs that core/config has already applied). */
@@ -175,6 +199,8 @@ export interface Proxy {
   servers: readonly Server[];
   balance: BalanceAlgorithm;
   hashType: HashType;
+  hashBalanceFactor: number; // percent; 0: none
+  hashAffinity: HashAffinity;
   fullconn: number; // 0: 10 % of the frontends' sum
   retries: number; // default 3
   redispatch: number; // 0 never, -1 on the last retry, N every Nth
@@ -219,4 +245,7 @@ export interface Proxy {
   /** `errorloc*`, `errorfiles`, `http-error`: answers by status, besides errorFiles; later ones win. */
   errorReplies: readonly { status: number; reply: ReplyAst }[];
   httpBufferRequest: boolean;
+  restrictNames: RestrictNames;
+  unsafeRequest: boolean; // `option accept-unsafe-violations-in-http-request`; of the front side
+  unsafeResponse: boolean; // … -response; of the back side
 }

@@ -237,9 +237,23 @@ export interface VrrpGlobal {
   reloadTimeFile: string;
 }
 
+/** How it is operated rather than what it does. */
+export interface VrrpOperation {
+  startupScriptTimeoutMs: number; // 0 without script
+  shutdownScriptTimeoutMs: number;
+  fifoStatesOnReload: boolean; // fifo_write_vrrp_states_on_reload
+  reloadRepeat: boolean;
+  stateDumpFile: string; // '' /tmp/keepalived.data
+  statsDumpFile: string; // '' /tmp/keepalived.stats
+  jsonDumpFile: string; // '' /tmp/keepalived.json
+  jsonVersion: 1 | 2;
+  dataUseInstance: boolean; // the dumps' names hold instanceName and namespace
+}
+
 /** Everything of keepalived.conf that VRRP needs. */
 export interface VrrpModel {
   global: VrrpGlobal;
+  operation?: VrrpOperation; // absent: keepalived's defaults (no time limit of its own, files in /tmp, version 1)
   instances: readonly VrrpInstance[];
   groups: readonly VrrpSyncGroup[];
   scripts: readonly VrrpScript[];

@@ -24,6 +24,7 @@ export interface SharedBuffers {
   serverLoad: SharedArrayBuffer;
   counters: SharedArrayBuffer;
   rotations: SharedArrayBuffer;
+  tables: readonly SharedArrayBuffer[]; // by Model.tables index
   fdOwners: SharedArrayBuffer;
   wake: SharedArrayBuffer; // the thread's eventfd is already published in it
 }

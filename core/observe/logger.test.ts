@@ -283,3 +283,51 @@ test('every address of the configuration is listed once', () => {
   ]);
   assert.equal(logAddresses(logging.model).length, 2, 'stdout and fd@1 are the same');
 });
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+test('a line made elsewhere goes to every target, cut to its length, without the ends of lines it may have', () => {
+  const { writer, logging } = setUp({}, [
+    target(),
+    target({ format: 'raw', maxLength: 80 }),
+    target({ format: 'rfc5424', levelMax: 5 }),
+  ]);
+  const text = bytesOf(`${'x'.repeat(100)}\n\0\n`);
+  logging.forProxy(0).sendMade(6, text, text.length, bytesOf(''), 0);
+  assert.deepEqual(writer.take(), [`0: <6>${'x'.repeat(100)}\n`, `0: ${'x'.repeat(79)}\n`]);
+  logging.forProxy(0).sendMade(6, text, 0, bytesOf(''), 0);
+  logging.forProxy(0).sendMade(6, bytesOf('\n'), 1, bytesOf(''), 0);
+  assert.deepEqual(writer.take(), [], 'nothing to say');
+});
+
+test('structured data stand where RFC 5424 has them, and nowhere else', () => {
+  const { writer, logging } = setUp({}, [target({ format: 'rfc5424' }), target()]);
+  const data = bytesOf('[id a="b"]');
+  logging.forProxy(0).sendMade(6, bytesOf('text'), 4, data, data.length);
+  const [structured, plain] = writer.take();
+  assert.match(structured!, / - \[id a="b"\] text\n$/);
+  assert.equal(plain, '0: <6>text\n');
+  logging.forProxy(0).sendMade(6, bytesOf('text'), 4, data, 0);
+  assert.match(writer.take()[0]!, / - - text\n$/);
+});
+
+test('a custom line is silent, an error or ordinary as the built-in ones are', () => {
+  const { logging } = setUp({ dontlogNormal: true, logSeparateErrors: true, dontlognull: true });
+  const logger = logging.forProxy(0);
+  const record = new LogRecord(64);
+  assert.equal(logger.levelFor(record), -1);
+  assert.equal(logger.levelNow(record, false), 6);
+  record.status = 500;
+  assert.equal(logger.levelFor(record), 3);
+  record.level = 4;
+  assert.equal(logger.levelFor(record), 4);
+  assert.equal(logger.ignores(record), true);
+  record.bytesUploaded = 1;
+  assert.equal(logger.ignores(record), false);
+});
+
+test('do-log says nothing where no format is set', () => {
+  const { writer, logging } = setUp({ logFormat: 'default' });
+  logging.forProxy(0).now(new LogRecord(64));
+  assert.deepEqual(writer.take(), []);
+});

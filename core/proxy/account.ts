@@ -6,13 +6,15 @@ import type { Backend, ServerLink } from './runtime.ts';
 import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
-/** A stream goes to the server: [lbtot], [rate], [lastsess] of both. */
-export function countChosen(thread: ProxyThread, server: ServerLink): void {
+/** A stream goes to the server: [lbtot] unless it has just been there, [rate], [lastsess] of both. */
+export function countChosen(thread: ProxyThread, server: ServerLink, isChosen: boolean): void {
   const { cells } = thread.counters;
   const { nowMs } = thread.clock;
   const { backend } = server;
-  cells[server.counterAt + counters.LB_CHOSEN]! += 1;
-  cells[backend.counterAt + counters.LB_CHOSEN]! += 1;
+  if (isChosen) {
+    cells[server.counterAt + counters.LB_CHOSEN]! += 1;
+    cells[backend.counterAt + counters.LB_CHOSEN]! += 1;
+  }
   thread.counters.countRate(server.counterRow, counters.SESSION_RATE, nowMs);
   thread.counters.countRate(backend.counterRow, counters.SESSION_RATE, nowMs);
 }

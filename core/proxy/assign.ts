@@ -55,7 +55,7 @@ export function assignServer(thread: ProxyThread, stream: Stream): void {
   }
   const server = backend.servers[position]!;
   // Whoever waits here already comes first.
-  const queue = backend.balancer.needsSourceHash ? server : backend;
+  const queue = backend.balancer.hashes ? server : backend;
   if (queue.waitingFirst === null && acquirePlace(thread, stream, server)) {
     useServer(thread, stream);
     return;
@@ -65,14 +65,14 @@ export function assignServer(thread: ProxyThread, stream: Stream): void {
     failStream(thread, stream, 503, 'S', 'Q');
     return;
   }
-  waitForPlace(thread, stream, backend, backend.balancer.needsSourceHash ? server : null);
+  waitForPlace(thread, stream, backend, backend.balancer.hashes ? server : null);
 }
 
 // `use-server` (manual §4.2) counts for the first attempt, as long as its server can be used. False: balance.
 function useForced(thread: ProxyThread, stream: Stream, backend: Backend): boolean {
   const server = backend.servers.find((each) => each.index === stream.rule.forcedServer);
   stream.rule.forcedServer = -1;
-  if (server === undefined || !thread.words.usable(server.index)) return false;
+  if (server === undefined || !thread.words.running(server.index)) return false;
   if (server.waitingFirst === null && acquirePlace(thread, stream, server)) useServer(thread, stream);
   else waitForPlace(thread, stream, backend, server);
   return true;
@@ -87,12 +87,17 @@ export function useServer(thread: ProxyThread, stream: Stream): void {
   if (log.serverIndex >= 0 && log.serverIndex !== server.index) {
     log.redispatched = true;
     thread.counters.cells[server.backend.counterAt + counters.REDISPATCHES]! += 1;
+    thread.counters.cells[thread.counters.at(thread.counters.server(log.serverIndex)) + counters.REDISPATCHES]! += 1;
+  } else if (stream.avoidPosition === server.position) {
+    // Another one was looked for, and there was none, or the hash allows none.
+    countRetry(thread, server);
   }
+  const isChosen = log.serverIndex !== server.index;
   log.serverIndex = server.index;
   log.markQueue = thread.clock.nowMs - stream.startedMs;
   log.srvConn = thread.load.current(server.loadRow) - 1; // the others; logged when the connection fails
   thread.counters.cells[server.counterAt + counters.SESSIONS]! += 1;
-  countChosen(thread, server);
+  countChosen(thread, server, isChosen);
   const front = stream.front!;
   if (stream.http) {
     const idle = takeIdle(server, front, server.backend.proxy.httpReuse, stream.notFirst);
@@ -232,7 +237,7 @@ export function connectDone(thread: ProxyThread, stream: Stream): void {
     back.headBuffer = NO_BUFFER;
   }
   stream.log.markConnect = thread.clock.nowMs - stream.startedMs;
-  if (server.model.sendProxy !== 'none' && !writeProxyHeader(thread, endsOf(stream), back, server)) {
+  if (server.model.sendProxy !== 'none' && !writeProxyHeader(thread, stream, back, server)) {
     failStream(thread, stream, 503, 'R', 'C');
     return;
   }
@@ -255,7 +260,7 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
   }
   if (!stream.http) {
     const rules = stream.backend!.rules;
-    if (rules !== null && rules.tcpResponseContent !== null) beginInspection(stream);
+    if (rules !== null && rules.tcpResponseContent !== null) beginInspection(thread, stream);
     if (stream.frontend!.logsEarly) {
       const { customLog, logger } = stream.frontend!;
       fillLoads(thread, stream);
@@ -282,6 +287,8 @@ export function connectFailed(thread: ProxyThread, stream: Stream, cause: 'S' | 
   const proxy = backend.proxy;
   stream.back = null;
   back.stream = null;
+  const { customLog } = stream.frontend!;
+  if (customLog !== null) customLog.backLeaves(stream, back);
   stopUsing(server);
   thread.closeConnection(back);
   releasePlace(thread, stream);
@@ -294,19 +301,22 @@ export function connectFailed(thread: ProxyThread, stream: Stream, cause: 'S' | 
   stream.retriesLeft--;
   const attempt = stream.retriesMax - stream.retriesLeft;
   stream.log.retries = attempt;
-  const balanced = !backend.balancer!.needsSourceHash;
-  const several = balanced && usableCount(thread, backend) > 1;
+  const balanced = !backend.balancer!.hashes;
+  const activeCount = usableCount(thread, backend);
+  const several = proxy.redispatch !== 0 && balanced && activeCount > 1;
   if (redispatches(proxy.redispatch, stream.retriesMax, attempt) || several) {
     stream.avoidPosition = server.position;
-    assignServer(thread, stream);
-    return;
-  }
-  thread.counters.cells[server.counterAt + counters.RETRIES]! += 1;
-  thread.counters.cells[backend.counterAt + counters.RETRIES]! += 1;
-  stream.avoidPosition = AVOID_NONE;
-  if (cause === 's') {
-    retryServer(thread, stream, server);
-    return;
+    if (cause === 's' || activeCount > 1) {
+      assignServer(thread, stream);
+      return;
+    }
+  } else {
+    countRetry(thread, server);
+    stream.avoidPosition = AVOID_NONE;
+    if (cause === 's') {
+      retryServer(thread, stream, server);
+      return;
+    }
   }
   // The same server would most likely refuse again at once: wait a moment first.
   const pauseMs = Math.min(RETRY_PAUSE_MS_MAX, stream.connectTimeoutMs || RETRY_PAUSE_MS_MAX);
@@ -318,8 +328,14 @@ export function connectFailed(thread: ProxyThread, stream: Stream, cause: 'S' | 
 /** The pause before another attempt at the same server is over. */
 export function retryServer(thread: ProxyThread, stream: Stream, server: ServerLink): void {
   stream.retryServer = null;
-  if (thread.words.usable(server.index) && acquirePlace(thread, stream, server)) useServer(thread, stream);
+  if (stream.avoidPosition !== AVOID_NONE) assignServer(thread, stream);
+  else if (thread.words.running(server.index) && acquirePlace(thread, stream, server)) useServer(thread, stream);
   else assignServer(thread, stream);
+}
+
+function countRetry(thread: ProxyThread, server: ServerLink): void {
+  thread.counters.cells[server.counterAt + counters.RETRIES]! += 1;
+  thread.counters.cells[server.backend.counterAt + counters.RETRIES]! += 1;
 }
 
 // `option redispatch N`: -1 on the last retry, N > 0 on every Nth, -N on the Nth before the last.

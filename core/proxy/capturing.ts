@@ -21,8 +21,6 @@ export class Capturing {
   begin(stream: Stream): void {
     if (!this.requests.isEmpty) stream.requestCaptures = this.requests.take();
     if (!this.responses.isEmpty) stream.responseCaptures = this.responses.take();
-    stream.clientCookie.length = -1;
-    stream.serverCookie.length = -1;
   }
 
   /** The request head as it came. */

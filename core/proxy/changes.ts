@@ -1,6 +1,7 @@
 // What a command of the runtime API changes in a thread (core/model/worker-data.ts Change). The supervisor has checked
 // it and changed its own model; here it only has to be done, between two turns of the loop.
 
+import { serverKey } from '../balance/server-key.ts';
 import { encodeAddress } from '../io/net.ts';
 import type { Address } from '../model/proxy.ts';
 import type { Change } from '../model/worker-data.ts';
@@ -87,6 +88,7 @@ function changeAddress(thread: ProxyThread, serverIndex: number, address: Addres
   server.model.resolved = true;
   const inet = address.family === 'inet' || address.family === 'inet6';
   server.readdress(encodeAddress(address), inet && (address.port === 0 || portOffset !== 0), thread.buffers);
+  server.balancer.rekey(server.position, serverKey(server.model));
   closeIdle(thread, server);
 }
 

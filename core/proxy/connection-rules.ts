@@ -4,6 +4,7 @@ import { forgetSocket } from '../io/net.ts';
 import { RULE_CONTINUE, RULE_SILENT_DROP, RULE_STOP } from '../rules/contract.ts';
 import { type RuleSet, runRules } from '../rules/rule-set.ts';
 import { DIRECTION_REQUEST } from '../sample/subject.ts';
+import { DENIED_SESSIONS } from '../shared/counters.ts';
 import type { Connection } from './connection.ts';
 import { closeFront } from './finish.ts';
 import { aimConnection } from './language.ts';
@@ -17,6 +18,7 @@ export function admits(thread: ProxyThread, front: Connection, set: RuleSet, den
   subject.final = true;
   host.stream = null;
   host.front = front;
+  host.isSession = deniedField === DENIED_SESSIONS;
   run.index = 0;
   run.resumed = false;
   const verdict = runRules(set, subject, run);

@@ -8,10 +8,12 @@
 // `inflightCount` is 0: closing sooner would hand a reused fd another connection's bytes.
 
 import type { Head } from '../http/message.ts';
+import type { AddressView } from '../sample/subject.ts';
 import type { VariableTable } from '../sample/variables.ts';
 import type { Frontend, ServerLink } from './runtime.ts';
 import { NO_SEGMENT } from './segments.ts';
 import type { Stream } from './stream.ts';
+import type { TrackedCounters } from './tracked.ts';
 
 export const SIDE_FRONT = 0;
 export const SIDE_BACK = 1;
@@ -97,8 +99,11 @@ export class Connection {
   listener: { current: number } | null = null; // counts the connections of its `maxconn`
   requestCount = 0; // back: requests sent on it
   receivedProxy = false; // front: it came with a PROXY header, whose addresses are these
+  ownSource: AddressView | null = null; // front: fc_src, where rules set it, or set `src` apart from it
+  ownTarget: AddressView | null = null;
   proxyTlvs: Uint8Array | null = null; // TLVs of the PROXY header it came with
   variables: VariableTable | null = null; // of the session; null until rules run
+  tracked: TrackedCounters | null = null; // stick counters of the session
   privateFirst: Connection | null = null; // http-reuse never: this client's own server connections
 
   // Peer and own address as bytes; family 0 until known.

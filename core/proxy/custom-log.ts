@@ -9,14 +9,16 @@ import type { FormatAst } from '../model/language.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { RuleAst } from '../model/rules.ts';
 import type { Logger } from '../observe/logger.ts';
+import { letterCode } from '../observe/names.ts';
 import { compileFormat, type Format } from '../sample/format.ts';
 import { waitsOf } from '../sample/format-waits.ts';
 import * as origins from '../sample/log-origin.ts';
-import { LEVEL_SILENT, LEVEL_UNSET, type LogRecord } from '../sample/log-record.ts';
+import { LEVEL_SILENT, type LogRecord } from '../sample/log-record.ts';
 import type { Subject } from '../sample/subject.ts';
 import { NO_BYTES, USE_L4SRV, USE_L5SRV } from '../sample/types.ts';
 import * as counters from '../shared/counters.ts';
 import type { Connection } from './connection.ts';
+import { learnBack } from './endpoints.ts';
 import { aimConnection, aimLine } from './language.ts';
 import { isContentStage } from './request-rules.ts';
 import { isAfterResponse, isResponseContent } from './response-rules.ts';
@@ -27,8 +29,7 @@ const SPACE = 0x20;
 const BACK_ALIASES: readonly string[] = ['bi', 'bp', 'si', 'sp'];
 
 export class CustomLog {
-  /** The server's addresses are named: they are kept when its connection leaves the stream. */
-  readonly needsBack: boolean;
+  private readonly needsBack: boolean;
   /** Something may be written before the stream's end. */
   readonly isEarly: boolean;
 
@@ -57,6 +58,12 @@ export class CustomLog {
     this.needsBack = [customLogFormat, errorLogFormat, logFormatSd].some((ast) => ast !== null && namesBack(ast));
     this.text = new Uint8Array(logger.textBytesMax);
     this.data = logFormatSd === null ? NO_BYTES : new Uint8Array(logger.textBytesMax);
+  }
+
+  /** The server's connection leaves its stream: what lines may say of it is kept. */
+  backLeaves(stream: Stream, back: Connection): void {
+    if (this.needsBack && back.fd >= 0) learnBack(this.thread, back);
+    stream.pastBack.remember(back);
   }
 
   /** A stream begins. */
@@ -91,7 +98,7 @@ export class CustomLog {
     const { log } = stream;
     const { format, logger } = this;
     if (log.isUnreadable && (format !== null || this.errorFormat !== null)) {
-      if (!log.logged && !logger.ignores(log)) this.writeUnreadable(stream.front!, log);
+      if (!log.logged && !logger.ignores(log)) this.writeUnreadable(stream, log);
       return;
     }
     if (format === null) logger.finished(log);
@@ -108,20 +115,34 @@ export class CustomLog {
     }
   }
 
+  /** As now(), of a connection whose own rules run: there is no stream, the record says what there is. */
+  nowOf(record: LogRecord, origin: number): void {
+    if (this.format === null) {
+      this.logger.now(record);
+      return;
+    }
+    const { subject } = this.thread.language;
+    subject.record = record;
+    this.send(this.format, subject, this.logger.levelNow(record, false), origin);
+    subject.record = null;
+  }
+
   /** The connection died before its session began. False: there is no format for that, HAProxy's own words count. */
   refused(front: Connection, record: LogRecord): boolean {
     if (this.errorFormat === null) return false;
     record.markIdle = 0;
     record.markClose = this.thread.clock.nowMs - front.sinceMs;
-    record.setTermination(0x50, 0x52); // PR
+    record.setTermination(letterCode('P'), letterCode('R'));
+    record.id32 = this.thread.nextStreamId();
     this.sendRecord(this.errorFormat, front, record, origins.ORIGIN_SESS_KILLED);
     return true;
   }
 
-  private writeUnreadable(front: Connection, record: LogRecord): void {
+  private writeUnreadable(stream: Stream, record: LogRecord): void {
     record.markIdle = 0;
-    record.level = LEVEL_UNSET;
-    this.sendRecord(this.errorFormat ?? this.format!, front, record, origins.ORIGIN_SESS_ERROR);
+    record.bytesUploaded = 0;
+    record.id32 = stream.id32;
+    this.sendRecord(this.errorFormat ?? this.format!, stream.front!, record, origins.ORIGIN_SESS_ERROR);
   }
 
   // Without a stream: fetches that need one have no value, aliases have the record's.

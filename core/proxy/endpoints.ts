@@ -90,7 +90,7 @@ export function readTarget(front: Connection): void {
 }
 
 /** Both ends of a server's connection into it: ours is its source, the server its target. */
-export function learnBack(back: Connection): void {
+export function learnBack(thread: ProxyThread, back: Connection): void {
   if (back.sourceFamily === 0 && readOwnName(back.fd) >= 0) {
     back.sourceFamily = lastName.family;
     back.sourcePort = lastName.port;
@@ -99,7 +99,8 @@ export function learnBack(back: Connection): void {
     back.source2 = lastName.word2;
     back.source3 = lastName.word3;
   }
-  if (back.targetFamily === 0 && readPeerName(back.fd) >= 0) {
+  if (back.targetFamily === 0 && readPeerName(back.fd) < 0) targetFromServer(thread, back);
+  else if (back.targetFamily === 0) {
     back.targetFamily = lastName.family;
     back.targetPort = lastName.port;
     back.target0 = lastName.word0;
@@ -107,6 +108,26 @@ export function learnBack(back: Connection): void {
     back.target2 = lastName.word2;
     back.target3 = lastName.word3;
   }
+}
+
+// Not connected, or not any more: where it was to go.
+function targetFromServer(thread: ProxyThread, back: Connection): void {
+  const server = back.server;
+  if (server === null || server.sockaddrOffset < 0 || server.portFromClient) return;
+  const { bytes } = thread;
+  const at = server.sockaddrOffset;
+  back.targetFamily = server.family;
+  if (server.family !== AF_INET && server.family !== AF_INET6) return;
+  back.targetPort = (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  const from = server.family === AF_INET ? at + 4 : at + 8;
+  back.target0 = wordAt(bytes, from);
+  back.target1 = wordAt(bytes, from + 4);
+  back.target2 = wordAt(bytes, from + 8);
+  back.target3 = wordAt(bytes, from + 12);
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
 }
 
 /** Copies both addresses into a log record; `ends` the connection itself, or what rules made of it. */

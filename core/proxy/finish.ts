@@ -7,7 +7,7 @@ import * as counters from '../shared/counters.ts';
 import { accountServer } from './account.ts';
 import { endBulk } from './bulk.ts';
 import { CONNECTION_OPEN, type Connection, FRONT_HEAD, FRONT_LINGER } from './connection.ts';
-import { endsOf, fillAddresses, learnBack } from './endpoints.ts';
+import { endsOf, fillAddresses } from './endpoints.ts';
 import { releaseRules } from './language.ts';
 import { fillLoads } from './loads.ts';
 import { closePrivate, putIdle, stopUsing } from './pool.ts';
@@ -15,6 +15,7 @@ import { leaveQueue, releasePlace } from './queue.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_IDLE, PHASE_QUEUE, type Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
+import { countStatus, countTracked, stopTracking } from './tracked.ts';
 
 /** How long a client may take to close after we did, before the fd is taken back. */
 const LINGER_MS = 2_000;
@@ -35,10 +36,7 @@ export function detachBack(thread: ProxyThread, stream: Stream, keep: boolean): 
     stream.back = null;
     back.stream = null;
     const customLog = stream.frontend!.customLog;
-    if (customLog !== null) {
-      if (customLog.needsBack && back.fd >= 0) learnBack(back);
-      stream.pastBack.remember(back);
-    }
+    if (customLog !== null) customLog.backLeaves(stream, back);
     const kept =
       keep &&
       !stream.closeBack &&
@@ -101,6 +99,7 @@ function endStream(thread: ProxyThread, stream: Stream): void {
   if (stream.sourceSet !== null || stream.targetSet !== null) fillAddresses(thread, front, stream.log, endsOf(stream));
   if (frontend.customLog === null) frontend.logger.finished(stream.log);
   else frontend.customLog.finished(stream);
+  if (stream.tracked !== null || front.tracked !== null) accountTracked(thread, stream, front);
   if (stream.rule.used) releaseRules(thread, stream);
   if (frontend.capturing !== null) frontend.capturing.end(stream);
   if (stream.backend !== null) thread.load.release(stream.backend.loadRow);
@@ -124,6 +123,15 @@ function endStream(thread: ProxyThread, stream: Stream): void {
   thread.setDeadline(front, thread.after(timeouts.httpKeepAlive || timeouts.httpRequest || timeouts.client));
   if (front.inFirst !== NO_SEGMENT || front.headBuffer !== NO_BUFFER || front.endSeen) thread.fronts.push(front);
   else thread.recvStart(front);
+}
+
+// The stream's bytes and its status, in what it and its connection track.
+function accountTracked(thread: ProxyThread, stream: Stream, front: Connection): void {
+  const { log } = stream;
+  if (stream.http) countStatus(thread, stream, log.status);
+  if (log.bytesUploaded > 0) countTracked(thread, stream, front, 'bytes_in_cnt', log.bytesUploaded);
+  if (log.bytesRead > 0) countTracked(thread, stream, front, 'bytes_out_cnt', log.bytesRead);
+  stopTracking(thread, stream);
 }
 
 /** Says goodbye: FIN after the last byte, then waits for the client's, so that no RST eats the response. */

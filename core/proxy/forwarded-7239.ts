@@ -6,8 +6,12 @@ import type { Head } from '../http/message.ts';
 import { HEADER_HOST } from '../http/message.ts';
 import { AF_INET, AF_INET6 } from '../io/net.ts';
 import type { Forwarded } from '../model/proxy.ts';
+import type { Expression } from '../sample/expression.ts';
+import type { Subject } from '../sample/subject.ts';
 import { writeAddress, writeDecimal } from './address-text.ts';
-import type { Ends } from './endpoints.ts';
+import { type Ends, endsOf } from './endpoints.ts';
+import { type ForwardedExpressions, textOf, writeNodeName, writeNodePort } from './forwarded-expressions.ts';
+import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
 const QUOTE = 34;
@@ -50,6 +54,93 @@ export function writeForwarded(thread: ProxyThread, option: Forwarded, ends: End
     out = put(bytes, separate(bytes, at, out), FOR);
     out = writeNode(bytes, out, ends.sourceFamily, ends, true, option.forPort);
   }
+  return out;
+}
+
+/** As writeForwarded, of an option that has expressions. */
+export function writeForwardedBy(
+  thread: ProxyThread,
+  stream: Stream,
+  option: Forwarded,
+  expressions: ForwardedExpressions,
+  head: Head,
+  at: number,
+): number {
+  const bytes = thread.bytes;
+  const subject = expressions.aim(thread, stream, head);
+  let out = at;
+  if (option.proto) out = put(bytes, out, PROTO);
+  if (option.host) {
+    out = separate(bytes, at, out);
+    out = expressions.host === null ? writeHost(bytes, out, head) : writeHostBy(bytes, out, expressions.host, subject);
+  }
+  // Asked for anew: an expression may have made the kernel tell addresses.
+  if (option.by) {
+    out = put(bytes, separate(bytes, at, out), BY);
+    out = writeNodeBy(bytes, out, expressions.by, expressions.byPort, option.byPort, subject, endsOf(stream), false);
+  }
+  if (option.for) {
+    out = put(bytes, separate(bytes, at, out), FOR);
+    out = writeNodeBy(bytes, out, expressions.for, expressions.forPort, option.forPort, subject, endsOf(stream), true);
+  }
+  return out;
+}
+
+function writeHostBy(bytes: Uint8Array, start: number, host: Expression, subject: Subject): number {
+  let out = put(bytes, start, HOST);
+  const text = textOf(host, subject);
+  if (text !== null && hostIsPlain(text.bytes, text.offset, text.length)) {
+    for (let at = 0; at < text.length; at++) bytes[out++] = text.bytes[text.offset + at]!;
+  }
+  bytes[out++] = QUOTE;
+  return out;
+}
+
+function writeNodeBy(
+  bytes: Uint8Array,
+  start: number,
+  node: Expression | null,
+  port: Expression | null,
+  withPort: boolean,
+  subject: Subject,
+  ends: Ends,
+  source: boolean,
+): number {
+  let out = start;
+  if (withPort) bytes[out++] = QUOTE;
+  const name = out;
+  const family = source ? ends.sourceFamily : ends.targetFamily;
+  if (node !== null) out = writeNodeName(bytes, out, node, subject, withPort);
+  else if (family === AF_INET || family === AF_INET6) out = writeName(bytes, out, family, ends, source, withPort);
+  if (out === name) out = put(bytes, out, UNKNOWN);
+  if (withPort) {
+    bytes[out] = COLON;
+    let end = out + 1;
+    if (port !== null) end = writeNodePort(bytes, end, port, subject);
+    else if (family === AF_INET || family === AF_INET6) {
+      end = writeDecimal(bytes, end, source ? ends.sourcePort : ends.targetPort);
+    }
+    if (end > out + 1) out = end;
+  }
+  if (bytes[start] === QUOTE) bytes[out++] = QUOTE;
+  return out;
+}
+
+// An IPv6 address is in brackets, and in quotes of its own where the node has none.
+function writeName(
+  bytes: Uint8Array,
+  start: number,
+  family: number,
+  ends: Ends,
+  source: boolean,
+  quoted: boolean,
+): number {
+  let out = start;
+  if (family === AF_INET6 && !quoted) bytes[out++] = QUOTE;
+  if (family === AF_INET6) bytes[out++] = OPEN;
+  if (source) out = writeAddress(bytes, out, family, ends.source0, ends.source1, ends.source2, ends.source3);
+  else out = writeAddress(bytes, out, family, ends.target0, ends.target1, ends.target2, ends.target3);
+  if (family === AF_INET6) bytes[out++] = CLOSE;
   return out;
 }
 

@@ -98,6 +98,38 @@ export function readHost(bytes: Uint8Array, start: number, end: number, quoted: 
   return quoted ? readPort(bytes, at + 1, end) : -1;
 }
 
+export const NODE_NONE = 0; // no node name
+export const NODE_INET6 = 1; // an IPv6 address in brackets
+export const NODE_OTHER = 2; // an IPv4 address, `unknown`, or an obfuscated name
+
+/** What the text as a whole is, as the name of a node. */
+export function nodeNameKind(bytes: Uint8Array, offset: number, length: number): number {
+  const end = offset + length;
+  if (length === 0) return NODE_NONE;
+  const isInet6 = bytes[offset] === OPEN;
+  const at = isInet6 ? readInet6(bytes, offset, end) : readPlainName(bytes, offset, end);
+  if (at !== end) return NODE_NONE;
+  return isInet6 ? NODE_INET6 : NODE_OTHER;
+}
+
+/** Is the text as a whole a node's port: digits, or an obfuscated one? */
+export function isNodePort(bytes: Uint8Array, offset: number, length: number): boolean {
+  const end = offset + length;
+  if (length === 0) return false;
+  return (bytes[offset] === UNDERSCORE ? readToken(bytes, offset + 1, end) : readPort(bytes, offset, end)) === end;
+}
+
+/** Could the text be an obfuscated name or port, once it has its underscore? */
+export function isObfuscated(bytes: Uint8Array, offset: number, length: number): boolean {
+  return readToken(bytes, offset, offset + length) === offset + length;
+}
+
+function readPlainName(bytes: Uint8Array, at: number, end: number): number {
+  if (bytes[at] === UNDERSCORE) return readToken(bytes, at + 1, end);
+  if (startsWith(bytes, at, end, WORD_UNKNOWN)) return at + WORD_UNKNOWN.length;
+  return readInet(bytes, at, end);
+}
+
 function readNode(bytes: Uint8Array, start: number, end: number, quoted: boolean): number {
   let at = start;
   if (bytes[at] === UNDERSCORE) at = readToken(bytes, at + 1, end);

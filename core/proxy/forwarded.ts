@@ -10,19 +10,31 @@ import type { Head } from '../http/message.ts';
 import { HEADER_FORWARDED, HEADER_X_FORWARDED_FOR, HEADER_X_ORIGINAL_TO } from '../http/message.ts';
 import { AF_INET, AF_INET6 } from '../io/net.ts';
 import { writeAddress } from './address-text.ts';
-import type { Ends } from './endpoints.ts';
-import { writeForwarded } from './forwarded-7239.ts';
+import { type Ends, endsOf } from './endpoints.ts';
+import { writeForwarded, writeForwardedBy } from './forwarded-7239.ts';
 import { forwardedIsValid } from './forwarded-valid.ts';
 import type { Backend, ForwardHeader, Frontend } from './runtime.ts';
+import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
 /** Adds what the two sides' options ask for. Lines that no longer fit in the head's columns are left out. */
-export function addForwarded(thread: ProxyThread, ends: Ends, frontend: Frontend, backend: Backend, head: Head): void {
+export function addForwarded(
+  thread: ProxyThread,
+  stream: Stream,
+  frontend: Frontend,
+  backend: Backend,
+  head: Head,
+): void {
+  const ends = endsOf(stream);
   let at = thread.editOffset;
   if (backend.forwarded !== null) {
     const line = lineToContinue(thread, head);
     const from = line < 0 ? at : copyValue(thread, head, line, at);
-    const end = writeForwarded(thread, backend.forwarded, ends, head, from);
+    const expressions = backend.forwardedExpressions;
+    const end =
+      expressions === null
+        ? writeForwarded(thread, backend.forwarded, ends, head, from)
+        : writeForwardedBy(thread, stream, backend.forwarded, expressions, head, from);
     if (end > from && line >= 0) {
       head.valueOffset[line] = at;
       head.valueLength[line] = end - at;

@@ -12,7 +12,7 @@ import { compileRules, type RuleSet } from '../rules/rule-set.ts';
 import { ServerChoice, Switching } from '../rules/switching.ts';
 import type { PatternStore } from '../sample/patterns/store.ts';
 import type { Linker } from '../sample/rows.ts';
-import { Subject, type World } from '../sample/subject.ts';
+import { DIRECTION_REQUEST, DIRECTION_RESPONSE, Subject, type World } from '../sample/subject.ts';
 import { Trash } from '../sample/trash.ts';
 import type { VariableNames, VariablePool, VariableTable } from '../sample/variables.ts';
 import type { Connection } from './connection.ts';
@@ -75,9 +75,10 @@ export class Language {
       world,
       procVariables,
     });
+    this.subject.tables = thread.tables;
     this.host = new StreamHost(thread);
     this.run = new RuleRun(this.host, model.global.bufsize);
-    this.isUsable = (serverIndex) => thread.words.usable(serverIndex);
+    this.isUsable = (serverIndex) => thread.words.running(serverIndex);
     this.linker = parts.linker;
     this.variables = parts.variables;
     this.procVariables = procVariables;
@@ -169,6 +170,7 @@ export function keepRun(stream: Stream, subject: Subject, run: RuleRun): void {
 export function aimConnection(thread: ProxyThread, front: Connection): Subject {
   const { subject } = thread.language;
   subject.messageSerial++;
+  subject.direction = DIRECTION_REQUEST;
   subject.front = front;
   subject.back = null;
   subject.stream = null;
@@ -186,6 +188,7 @@ export function aimConnection(thread: ProxyThread, front: Connection): Subject {
 export function aimRequest(thread: ProxyThread, stream: Stream, head: Head | null): Subject {
   const subject = aimStream(thread, stream);
   const front = stream.front!;
+  subject.direction = DIRECTION_REQUEST;
   subject.request = head;
   subject.response = null;
   const data = subject.requestData;
@@ -207,6 +210,7 @@ export function aimRequest(thread: ProxyThread, stream: Stream, head: Head | nul
 export function aimResponse(thread: ProxyThread, stream: Stream, head: Head | null): Subject {
   const subject = aimStream(thread, stream);
   const back = stream.back;
+  subject.direction = DIRECTION_RESPONSE;
   subject.request = null;
   subject.response = head;
   subject.requestData.length = 0;
@@ -253,7 +257,6 @@ export function aimLine(thread: ProxyThread, stream: Stream): Subject {
   subject.response = null;
   subject.requestData.length = 0;
   subject.responseData.length = 0;
-  subject.messageSerial = 0;
   return subject;
 }
 

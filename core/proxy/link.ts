@@ -6,8 +6,10 @@ import type { Proxy } from '../model/proxy.ts';
 import type { Logging } from '../observe/logger.ts';
 import { usesRequestLine } from '../sample/request-line-use.ts';
 import type { Rotations } from '../shared/rotations.ts';
+import { makeBalanceKey } from './balance-key.ts';
 import { makeCapturing } from './capturing.ts';
 import { makeCustomLog } from './custom-log.ts';
+import { makeForwardedExpressions } from './forwarded-expressions.ts';
 import { linkRules } from './language.ts';
 import { Backend, Frontend, ServerLink } from './runtime.ts';
 import type { ProxyThread } from './thread.ts';
@@ -23,7 +25,12 @@ export function linkModel(thread: ProxyThread, logging: Logging, rotations: Rota
     );
     thread.frontends.push(proxy.kind !== 'backend' && !proxy.disabled ? linkFrontend(thread, proxy, logging) : null);
   }
-  for (const backend of thread.backends) if (backend !== null) backend.rules = linkRules(backend.proxy, linker);
+  for (const backend of thread.backends) {
+    if (backend === null) continue;
+    backend.rules = linkRules(backend.proxy, linker);
+    backend.key = makeBalanceKey(backend.proxy, linker);
+    backend.forwardedExpressions = makeForwardedExpressions(backend.forwarded, linker);
+  }
   for (const frontend of thread.frontends) {
     if (frontend === null) continue;
     frontend.defaultBackend = backendOf(thread, frontend.proxy);
@@ -69,7 +76,8 @@ export function linkModel(thread: ProxyThread, logging: Logging, rotations: Rota
 
 // Requests pass it without a look at anything but the head's own lines.
 function isPlain(side: Frontend | Backend): boolean {
-  return side.rules === null && !side.proxy.httpBufferRequest;
+  const { httpBufferRequest, balance, restrictNames } = side.proxy;
+  return side.rules === null && !httpBufferRequest && balance.name !== 'hash' && restrictNames === 'preserve';
 }
 
 // `default_backend`; a listen section is its own.
@@ -85,13 +93,22 @@ function linkFrontend(thread: ProxyThread, proxy: Proxy, logging: Logging): Fron
   const row = counters.frontend(proxy.index);
   const maxconn = proxy.maxconn === 0 ? globalMaxconn : proxy.maxconn;
   const logger = logging.forProxy(proxy.index);
-  return new Frontend(proxy, load.frontend(proxy.index), row, counters.at(row), logger, maxconn, buffers);
+  return new Frontend(
+    proxy,
+    load.frontend(proxy.index),
+    row,
+    counters.at(row),
+    logger,
+    maxconn,
+    thread.headLimits,
+    buffers,
+  );
 }
 
 function linkBackend(thread: ProxyThread, proxy: Proxy, rotations: Rotations, seed: number): Backend {
   const { load, counters, buffers, words, clock, threadIndex, globalMaxconn } = thread;
   const row = counters.backend(proxy.index);
-  const backend = new Backend(proxy, load.backend(proxy.index), row, counters.at(row), buffers);
+  const backend = new Backend(proxy, load.backend(proxy.index), row, counters.at(row), thread.headLimits, buffers);
   if (proxy.servers.length === 0) return backend;
   const surroundings = { words, load, counters, rotations, clock, threadIndex, seed };
   const balancer = makeBalancer(thread.model, proxy, globalMaxconn, surroundings);

@@ -31,6 +31,7 @@ import { enterBackend, REQUEST_GO, runRequestRules } from './request-rules.ts';
 import type { Frontend } from './runtime.ts';
 import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
+import { countTracked } from './tracked.ts';
 
 const ECANCELED = 125;
 /** After EMFILE and its kin: when to try again. */
@@ -246,6 +247,7 @@ export function beginSession(thread: ProxyThread, front: Connection): void {
   const timeouts = frontend.proxy.timeouts;
   const sessionRules = frontend.rules === null ? null : frontend.rules.tcpRequestSession;
   if (sessionRules !== null && !admits(thread, front, sessionRules, counters.DENIED_SESSIONS)) return;
+  if (front.tracked !== null) countTracked(thread, null, front, 'sess_cnt', 1);
   if (frontend.proxy.mode === 'http') {
     front.phase = FRONT_HEAD;
     thread.setDeadline(front, thread.after(timeouts.httpRequest || timeouts.client));
@@ -287,6 +289,8 @@ export function resumeTcpRules(thread: ProxyThread, stream: Stream): void {
     becomeHttp(thread, stream, front);
     return;
   }
+  const key = stream.backend === null ? null : stream.backend.key;
+  if (key !== null) stream.hash = key.hash(thread, stream, null);
   if (front.headBuffer !== NO_BUFFER) {
     // What the rules looked at is the first thing the server gets.
     stream.requestOffset = front.headStart;

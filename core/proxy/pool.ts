@@ -2,7 +2,7 @@
 //
 // Each thread keeps its own. As HAProxy tells them apart: a connection is *unproven* after its first request and
 // *safe* once it was reused with success; `http-reuse` says which a client's first request may ride. With
-// `never` a connection stays with the client connection it was made for.
+// `never`, and behind a PROXY header, a connection stays with the client connection it was made for.
 
 import { assert } from '../base/assert.ts';
 import type { HttpReuse } from '../model/proxy.ts';
@@ -40,7 +40,9 @@ export function putIdle(thread: ProxyThread, back: Connection, front: Connection
   assert(server !== null && back.idle === IDLE_NOT, 'only a busy server connection becomes idle');
   const model = server.model;
   if (model.maxReuse >= 0 && back.requestCount > model.maxReuse) return false;
-  if (server.backend.proxy.httpReuse === 'never') {
+  if (server.sendsUniqueId) return false; // its PROXY header says whose request it was
+  // A PROXY header speaks for one client: nobody else's request may follow it.
+  if (server.backend.proxy.httpReuse === 'never' || model.sendProxy !== 'none') {
     if (front === null || countPrivate(front) >= PRIVATE_COUNT_MAX) return false;
     back.idle = IDLE_PRIVATE;
     back.owner = front;

@@ -2,9 +2,10 @@
 
 import { NO_BUFFER } from '../io/engine.ts';
 import { AF_INET, AF_INET6 } from '../io/net.ts';
+import { NO_BYTES } from '../sample/types.ts';
 import type { Connection } from './connection.ts';
-import type { Ends } from './endpoints.ts';
-import { putWord } from './endpoints.ts';
+import { endsOf, putWord } from './endpoints.ts';
+import { aimLine } from './language.ts';
 import {
   PROXY_FAMILY_INET,
   PROXY_FAMILY_INET6,
@@ -14,12 +15,14 @@ import {
   writeProxyV2,
 } from './proxy-protocol.ts';
 import type { ServerLink } from './runtime.ts';
+import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
 const addresses = new ProxyAddresses();
 
 /** Sends the header that tells the server who the client is; false when no slot was free. */
-export function writeProxyHeader(thread: ProxyThread, ends: Ends, back: Connection, server: ServerLink): boolean {
+export function writeProxyHeader(thread: ProxyThread, stream: Stream, back: Connection, server: ServerLink): boolean {
+  const ends = endsOf(stream);
   const bufferId = thread.buffers.take();
   if (bufferId === NO_BUFFER) return false;
   addresses.sourceFamily = familyOf(ends.sourceFamily);
@@ -34,6 +37,7 @@ export function writeProxyHeader(thread: ProxyThread, ends: Ends, back: Connecti
   putWord(addresses.destination, 4, ends.target1);
   putWord(addresses.destination, 8, ends.target2);
   putWord(addresses.destination, 12, ends.target3);
+  if (server.sendsUniqueId) server.proxyTlvs.uniqueId = uniqueIdOf(thread, stream);
   const at = thread.buffers.dataOffset(bufferId);
   const length =
     server.model.sendProxy === 'v1'
@@ -41,6 +45,14 @@ export function writeProxyHeader(thread: ProxyThread, ends: Ends, back: Connecti
       : writeProxyV2(thread.bytes, at, addresses, server.proxyTlvs);
   thread.send(back, bufferId, at, length);
   return true;
+}
+
+// Empty where the frontend has no format for it.
+function uniqueIdOf(thread: ProxyThread, stream: Stream): Uint8Array {
+  const maker = stream.frontend!.uniqueId;
+  if (maker === null) return NO_BYTES;
+  const cell = maker.of(stream, aimLine(thread, stream));
+  return cell.bytes.subarray(0, cell.length);
 }
 
 function familyOf(family: number): number {

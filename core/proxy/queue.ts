@@ -76,7 +76,9 @@ function servePlace(thread: ProxyThread, server: ServerLink): void {
   if (own !== null && shared !== null && shared.startedMs < own.startedMs) stream = shared;
   server.servesOwn = !server.servesOwn;
   const keeps = server.servesOwn || !waitsElsewhere(thread, server);
-  if (stream !== null && keeps && server.balancer.usable(server.position) && acquirePlace(thread, stream, server)) {
+  // Who waits for this server by name does so whatever its weight.
+  const fits = stream === own ? thread.words.running(server.index) : server.balancer.usable(server.position);
+  if (stream !== null && keeps && fits && acquirePlace(thread, stream, server)) {
     grant(thread, stream);
     return;
   }
@@ -108,7 +110,7 @@ export function serveQueues(thread: ProxyThread): void {
   for (const backend of thread.backends) {
     if (backend === null) continue;
     for (const server of backend.servers) {
-      while (server.waitingFirst !== null && thread.words.usable(server.index)) {
+      while (server.waitingFirst !== null && thread.words.running(server.index)) {
         const stream: Stream = server.waitingFirst;
         if (!acquirePlace(thread, stream, server)) break;
         grant(thread, stream);

@@ -13,7 +13,15 @@ import {
   WRITE_FULL,
   writeResponseHead,
 } from '../http/h1/write.ts';
-import { HEAD_CLOSE, HEAD_HTTP_10, HEAD_KEEP_ALIVE, HEADER_CONNECTION, METHOD_HEAD } from '../http/message.ts';
+import {
+  HEAD_CLOSE,
+  HEAD_HTTP_10,
+  HEAD_KEEP_ALIVE,
+  HEADER_CONNECTION,
+  METHOD_CONNECT,
+  METHOD_GET,
+  METHOD_HEAD,
+} from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import { ENOBUFS, forgetSocket } from '../io/net.ts';
 import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
@@ -232,7 +240,10 @@ function sendWritten(
   const offset = thread.buffers.dataOffset(bufferId);
   for (let index = 0; index < length; index++) bytes[offset + index] = text[index]!;
   const head = thread.takeHead();
-  const verdict = parseResponseHead(bytes, offset, offset + length, head, stream.method, thread.headLimits);
+  // Our answer to a CONNECT is one like any other: nothing is tunnelled behind it.
+  const isConnect = stream.method === METHOD_CONNECT;
+  const method = isConnect ? METHOD_GET : stream.method;
+  const verdict = parseResponseHead(bytes, offset, offset + length, head, method, thread.headLimits);
   assert(verdict === HEAD_OK, 'an answer of our own is a response');
   let framing = FRAMING_KEPT;
   if (hasAfterResponse(stream)) {
@@ -245,6 +256,8 @@ function sendWritten(
   head.removeAll(HEADER_CONNECTION);
   const scratch = thread.scratchOffset;
   const how = stream.closeFront ? CONNECTION_CLOSE : connection;
+  // The client takes what follows a 2xx for the tunnel's.
+  if (isConnect && head.status >= 200 && head.status < 300) stream.closeFront = true;
   const written =
     framing === FRAMING_BROKEN ? WRITE_FULL : writeResponseHead(head, bytes, scratch, scratch + SCRATCH_BYTES, how);
   const bodyOffset = head.endOffset;

@@ -6,7 +6,7 @@
 // without rules never come here.
 
 import { assert } from '../base/assert.ts';
-import type { Head } from '../http/message.ts';
+import { type Head, METHOD_POST } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import {
   RULE_ABORT,
@@ -27,7 +27,8 @@ import * as counters from '../shared/counters.ts';
 import type { Connection } from './connection.ts';
 import { aimRequest, keepRun } from './language.ts';
 import { closeSilently, replyBuffer, replyStatus, silentDrop } from './reply.ts';
-import type { Backend } from './runtime.ts';
+import { restrictNames } from './restrict-names.ts';
+import type { Backend, Frontend } from './runtime.ts';
 import { PHASE_RULES, type Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
@@ -42,8 +43,9 @@ const STAGE_BACK_BODY = 6;
 const STAGE_BACK_HTTP = 7;
 const STAGE_BACK_REDIRECT = 8;
 const STAGE_SERVER = 9;
-const STAGE_DONE = 10;
-const STAGE_TARPIT = 11; // refused, but the client is kept waiting
+const STAGE_KEY_BODY = 10; // balance url_param: the parameter may stand in the body
+const STAGE_DONE = 11;
+const STAGE_TARPIT = 12; // refused, but the client is kept waiting
 
 // What the request's caller does next.
 export const REQUEST_GO = 0; // to its server
@@ -63,7 +65,7 @@ export function runRequestRules(thread: ProxyThread, stream: Stream, head: Head 
       nextStage(stream);
       continue;
     }
-    if (stage === STAGE_FRONT_BODY || stage === STAGE_BACK_BODY) {
+    if (stage === STAGE_FRONT_BODY || stage === STAGE_BACK_BODY || stage === STAGE_KEY_BODY) {
       const outcome = awaitBody(thread, stream, head);
       if (outcome !== REQUEST_GO) return outcome;
       nextStage(stream);
@@ -73,6 +75,12 @@ export function runRequestRules(thread: ProxyThread, stream: Stream, head: Head 
       chooseServer(thread, stream, head);
       nextStage(stream);
       continue;
+    }
+    const isRedirect = stage === STAGE_FRONT_REDIRECT || stage === STAGE_BACK_REDIRECT;
+    if (isRedirect && head !== null && !namesAreAllowed(thread, stream, head)) {
+      countDenied(thread, stream, false);
+      replyStatus(thread, stream, 403, 'P', 'R');
+      return REQUEST_ENDED;
     }
     const set = setOf(stream, stage);
     if (set === null) {
@@ -105,11 +113,21 @@ export function runRequestRules(thread: ProxyThread, stream: Stream, head: Head 
   }
 }
 
+/** Does the backend's hash algorithm look for its key in this request's body? */
+export function awaitsKey(backend: Backend | null, head: Head): boolean {
+  return backend?.key?.readsBody === true && head.method === METHOD_POST;
+}
+
+function wantsBody({ rule, frontend, backend }: Stream, head: Head): boolean {
+  if (rule.stage === STAGE_FRONT_BODY) return frontend!.proxy.httpBufferRequest;
+  if (rule.stage === STAGE_BACK_BODY) return backend?.proxy.httpBufferRequest === true;
+  return rule.forcedServer < 0 && awaitsKey(backend, head);
+}
+
 // `option http-buffer-request` (manual §4.2): the body is awaited before rules see the request, as far as a buffer holds
 // it, and no longer than the head may take.
 function awaitBody(thread: ProxyThread, stream: Stream, head: Head | null): number {
-  const side = stream.rule.stage === STAGE_BACK_BODY ? stream.backend : stream.frontend;
-  if (head === null || side === null || !side.proxy.httpBufferRequest) return REQUEST_GO;
+  if (head === null || !wantsBody(stream, head)) return REQUEST_GO;
   const { requestData } = aimRequest(thread, stream, head);
   if (requestData.complete) return REQUEST_GO;
   const { rule } = stream;
@@ -134,12 +152,21 @@ function nextStage(stream: Stream): void {
   stream.rule.yielded = false;
 }
 
+// Whose turn it is at this stage; null: nobody's. What a listen section wants has happened as its frontend's.
+function sideOf(stream: Stream, stage: number): Frontend | Backend | null {
+  if (stage < STAGE_BACK_CONTENT) return stream.frontend;
+  const { backend } = stream;
+  return backend === null || backend.proxy === stream.frontend!.proxy ? null : backend;
+}
+
+// `option http-restrict-req-hdr-names`, behind the http-request rules of its section.
+function namesAreAllowed(thread: ProxyThread, stream: Stream, head: Head): boolean {
+  const restricts = sideOf(stream, stream.rule.stage)?.proxy.restrictNames ?? 'preserve';
+  return restricts === 'preserve' || restrictNames(thread.bytes, head, restricts === 'reject');
+}
+
 function setOf(stream: Stream, stage: number): RuleSet | null {
-  const back = stage >= STAGE_BACK_CONTENT;
-  const side = back ? stream.backend : stream.frontend;
-  // A listen section's rules have run as its frontend's.
-  if (side === null || (back && side.proxy === stream.frontend!.proxy)) return null;
-  const rules = side.rules;
+  const rules = sideOf(stream, stage)?.rules ?? null;
   if (rules === null) return null;
   switch (stage) {
     case STAGE_FRONT_CONTENT:

@@ -38,7 +38,7 @@ import { BODY_BAD, placeHead, ready, sendBody, takeBody } from './body.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
 import { type Connection, FRONT_STREAM } from './connection.ts';
-import { endsOf, fillAddresses } from './endpoints.ts';
+import { fillAddresses } from './endpoints.ts';
 import { abortStream, closeFront, finishIfDone, setTermination } from './finish.ts';
 import { addForwarded } from './forwarded.ts';
 import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
@@ -46,6 +46,7 @@ import { aimRequest } from './language.ts';
 import { resumeTcpRules } from './listener.ts';
 import { phaseLetter, replyMonitor, replyStatus, sendText } from './reply.ts';
 import {
+  awaitsKey,
   endByRule,
   endTarpit,
   enterBackend,
@@ -65,6 +66,7 @@ import {
   type Stream,
 } from './stream.ts';
 import { type ProxyThread, SCRATCH_BYTES } from './thread.ts';
+import { countTracked } from './tracked.ts';
 
 const SPACE = 32;
 const SLASH = 47;
@@ -88,7 +90,7 @@ export function headBytes(
   if (front.headSinceMs === 0) front.headSinceMs = thread.clock.nowMs;
   const head = front.head ?? thread.takeHead();
   front.head = head;
-  const verdict = parseRequestHead(thread.bytes, front.headStart, front.headEnd, head, thread.headLimits);
+  const verdict = parseRequestHead(thread.bytes, front.headStart, front.headEnd, head, front.frontend!.headLimits);
   if (verdict === HEAD_OK) {
     front.head = null;
     startStream(thread, front, head);
@@ -200,6 +202,7 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
   const cells = thread.counters.cells;
   cells[frontend.counterAt + counters.REQUESTS]! += 1;
   thread.counters.countRate(frontend.counterRow, counters.REQUEST_RATE, nowMs);
+  if (front.tracked !== null) countTracked(thread, null, front, 'http_req_cnt', 1);
   log.markIdle = front.headSinceMs - front.sinceMs;
   log.markRequest = nowMs - front.sinceMs;
   log.bytesUploaded = requestFormBytes(head);
@@ -237,7 +240,8 @@ function startStream(thread: ProxyThread, front: Connection, head: Head): void {
     replyStatus(thread, stream, 400, 'P', 'R');
     return;
   }
-  if (frontend.isPlain) enterBackend(thread, stream, frontend.defaultBackend);
+  if (frontend.isPlain && !awaitsKey(frontend.defaultBackend, head))
+    enterBackend(thread, stream, frontend.defaultBackend);
   else if (runRequestRules(thread, stream, head) !== REQUEST_GO) return;
   toServer(thread, stream, front, head);
 }
@@ -275,7 +279,8 @@ function toServer(thread: ProxyThread, stream: Stream, front: Connection, head: 
     replyStatus(thread, stream, 500, 'P', 'R');
     return;
   }
-  addForwarded(thread, endsOf(stream), frontend, backend, head);
+  addForwarded(thread, stream, frontend, backend, head);
+  if (backend.key !== null) stream.hash = backend.key.hash(thread, stream, head);
   stream.bodyOffset = -1;
   const prepared = prepareRequest(thread, stream, front, head);
   if (stream.rule.used) forgetHead(thread, stream);

@@ -64,7 +64,7 @@ export function responseBytes(
       back.headEnd,
       head,
       stream.serverMethod,
-      thread.headLimits,
+      back.server!.backend.headLimits,
     );
     if (verdict === HEAD_PARTIAL) return;
     back.head = null;

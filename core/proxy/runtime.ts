@@ -3,13 +3,16 @@
 
 import type { Balancer } from '../balance/contract.ts';
 import { assert } from '../base/assert.ts';
+import { type HeadLimits, relaxed } from '../http/h1/verdict.ts';
 import type { Buffers } from '../io/buffers.ts';
 import { AF_INET, AF_INET6, addressWords, encodeAddress } from '../io/net.ts';
 import type { Forwarded, ForwardFor, NetMask, Proxy, Server, Source } from '../model/proxy.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { BalanceKey } from './balance-key.ts';
 import type { Capturing } from './capturing.ts';
 import type { Connection } from './connection.ts';
 import type { CustomLog } from './custom-log.ts';
+import type { ForwardedExpressions } from './forwarded-expressions.ts';
 import type { ProxyRules } from './language.ts';
 import type { ProxyTlvs } from './proxy-protocol.ts';
 import { Replies } from './reply-texts.ts';
@@ -59,6 +62,7 @@ export class ServerLink {
   private spareOffset = -1; // where the next address goes: the last one may be on its way to the kernel
   readonly source: SourceBind | null;
   readonly proxyTlvs: ProxyTlvs;
+  readonly sendsUniqueId: boolean; // `proxy-v2-options unique-id`
   portFromClient: boolean; // no port of its own: the client's destination port plus portOffset
 
   // Idle connections, newest first: LIFO keeps few warm and lets the rest age out.
@@ -99,6 +103,7 @@ export class ServerLink {
     this.sockaddrLength = sockaddr === null ? 0 : sockaddr.length;
     this.family = sockaddr === null ? 0 : sockaddr[0]!;
     this.proxyTlvs = { crc32c: model.proxyV2Options.includes('crc32c'), authority: null, uniqueId: null };
+    this.sendsUniqueId = model.proxyV2Options.includes('unique-id');
     const source = model.source ?? backend.proxy.source;
     this.source = source === null ? null : sourceBind(source);
     const address = model.address;
@@ -127,7 +132,10 @@ export class Backend {
   readonly counterAt: number; // this thread's cells of it
   readonly servers: ServerLink[] = [];
   balancer: Balancer | null = null;
+  key: BalanceKey | null = null; // what its hash algorithm goes by; null: nothing of the request
   readonly forwarded: Forwarded | null;
+  readonly headLimits: HeadLimits; // of responses
+  forwardedExpressions: ForwardedExpressions | null = null; // null: it has none
   readonly forwardedName: StaticText;
   readonly replies: Replies;
   readonly forwardFor: ForwardHeader | null;
@@ -140,8 +148,16 @@ export class Backend {
   waitingLast: Stream | null = null;
   waitingCount = 0;
 
-  constructor(proxy: Proxy, loadRow: number, counterRow: number, counterAt: number, buffers: Buffers) {
+  constructor(
+    proxy: Proxy,
+    loadRow: number,
+    counterRow: number,
+    counterAt: number,
+    headLimits: HeadLimits,
+    buffers: Buffers,
+  ) {
     this.proxy = proxy;
+    this.headLimits = proxy.unsafeResponse ? relaxed(headLimits) : headLimits;
     this.loadRow = loadRow;
     this.counterRow = counterRow;
     this.counterAt = counterAt;
@@ -161,6 +177,7 @@ export class Frontend {
   readonly counterRow: number;
   readonly counterAt: number; // this thread's cells of it
   readonly logger: Logger;
+  readonly headLimits: HeadLimits; // of requests
   readonly replies: Replies;
   readonly forwardFor: ForwardHeader | null;
   readonly originalTo: ForwardHeader | null;
@@ -185,9 +202,11 @@ export class Frontend {
     counterAt: number,
     logger: Logger,
     maxconn: number,
+    headLimits: HeadLimits,
     buffers: Buffers,
   ) {
     this.proxy = proxy;
+    this.headLimits = proxy.unsafeRequest ? relaxed(headLimits) : headLimits;
     this.loadRow = loadRow;
     this.counterRow = counterRow;
     this.counterAt = counterAt;

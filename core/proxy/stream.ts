@@ -21,6 +21,7 @@ import { PastConnection } from './past-connection.ts';
 import { TIMEOUT_BITS } from './rule-host.ts';
 import { RuleState } from './rule-state.ts';
 import type { Backend, Frontend, ServerLink } from './runtime.ts';
+import type { TrackedCounters } from './tracked.ts';
 
 export const PHASE_IDLE = 0; // in the pool
 export const PHASE_QUEUE = 1; // waits for a server
@@ -76,6 +77,7 @@ export class Stream {
   readonly rule = new RuleState();
   sourceSet: AddressView | null = null; // set-src and its kin: what counts instead of the connection's
   targetSet: AddressView | null = null;
+  tracked: TrackedCounters | null = null; // stick counters
   requestCaptures: CaptureStore | null = null;
   responseCaptures: CaptureStore | null = null;
   readonly uniqueId: TextCell = { bytes: NO_BYTES, length: -1 };
@@ -158,6 +160,8 @@ export class Stream {
     this.sourceSet = null;
     this.targetSet = null;
     this.uniqueId.length = -1;
+    this.clientCookie.length = -1;
+    this.serverCookie.length = -1;
     assert(!this.rule.used, 'a stream was reused whose rules were not released');
   }
 

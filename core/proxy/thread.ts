@@ -19,6 +19,7 @@ import type { FdOwners } from '../shared/fd-owners.ts';
 import type { ServerLoad } from '../shared/server-load.ts';
 import type { ServerWords } from '../shared/server-words.ts';
 import type { WakeBoard } from '../shared/wake.ts';
+import type { StickTable } from '../tables/stick-table.ts';
 import { Pipes } from './bulk.ts';
 import {
   CONNECTION_CLOSING,
@@ -39,6 +40,7 @@ import type { Language } from './language.ts';
 import type { Backend, Frontend, ServerLink } from './runtime.ts';
 import { NO_SEGMENT, Segments } from './segments.ts';
 import { Stream } from './stream.ts';
+import { stopTracking, TrackedCounters } from './tracked.ts';
 
 /** A side stops receiving while more than this waits to be sent to the other, and resumes below the low mark. */
 const OUT_BYTES_HIGH = 192 * 1024;
@@ -97,6 +99,8 @@ export class ProxyThread {
   private readonly freeHeads: Head[] = [];
   readonly scratchOffset: number; // SCRATCH_BYTES for heads being written
   readonly editOffset: number; // texts added to the head at hand
+  tables: readonly StickTable[] = []; // by Model.tables index; set before anything runs
+  private readonly freeTracked: TrackedCounters[] = [];
   language!: Language; // set by linkModel
   readonly frontends: (Frontend | null)[] = []; // by Proxy.index
   readonly backends: (Backend | null)[] = [];
@@ -253,6 +257,9 @@ export class ProxyThread {
     connection.counted = false;
     connection.proxyTlvs = null;
     connection.receivedProxy = false;
+    if (connection.tracked !== null) stopTracking(this, connection);
+    connection.ownSource = null;
+    connection.ownTarget = null;
     if (connection.variables !== null) this.language.variables.give(connection.variables);
     connection.variables = null;
     connection.requestCount = 0;
@@ -464,11 +471,24 @@ export class ProxyThread {
     this.freeHeads.push(head);
   }
 
+  takeTracked(): TrackedCounters {
+    return this.freeTracked.pop() ?? new TrackedCounters(this.model.global.stickCounters);
+  }
+
+  giveTracked(tracked: TrackedCounters): void {
+    this.freeTracked.push(tracked);
+  }
+
   takeStream(): Stream {
     this.streamCount++;
     const stream = this.freeStreams.pop() ?? new Stream(1023);
-    stream.id32 = (this.streamSerial++ * this.load.threadCount + this.threadIndex) >>> 0;
+    stream.id32 = this.nextStreamId();
     return stream;
+  }
+
+  /** Numbers of streams, and of lines without one, over all threads: each takes every nth. */
+  nextStreamId(): number {
+    return (this.streamSerial++ * this.load.threadCount + this.threadIndex) >>> 0;
   }
 
   freeStream(stream: Stream): void {

@@ -12,7 +12,7 @@ import { BODY_CLOSE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
 import { abortStream, finishIfDone, setTermination } from './finish.ts';
 import { gather, takeGathered } from './gather.ts';
-import { aimResponse } from './language.ts';
+import { aimResponse, beginResponseVariables } from './language.ts';
 import { endByRule } from './request-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_TUNNEL, type Stream } from './stream.ts';
@@ -33,8 +33,9 @@ export function startTunnel(thread: ProxyThread, stream: Stream): void {
 }
 
 /** The server's bytes are looked at before the first is passed on. */
-export function beginInspection(stream: Stream): void {
+export function beginInspection(thread: ProxyThread, stream: Stream): void {
   const { rule } = stream;
+  beginResponseVariables(thread, stream);
   rule.used = true;
   rule.inspecting = true;
   rule.index = 0;

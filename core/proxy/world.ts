@@ -45,7 +45,7 @@ export class ThreadWorld implements World {
     const known = connection as Connection;
     if (known.fd < 0) return;
     if (known.side === SIDE_BACK) {
-      learnBack(known);
+      learnBack(this.thread, known);
       return;
     }
     if (known.sourceFamily === 0) readSource(known);

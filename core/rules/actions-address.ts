@@ -1,6 +1,7 @@
 // set-src, set-dst and their -port forms (manual §4.3, §4.4): what the proxy takes for the client's address and for the
-// one it came to. Rules on connections and sessions change the connection's; later ones change the stream's alone, so
-// that the next request of the connection starts from the true address again.
+// one it came to. Rules on connections change what the connection itself says (`fc_src`), those on sessions what counts for
+// all its streams (`src`); later ones change the stream's alone, so that the next request of the connection starts from
+// the session's address again.
 
 import type { RuleAst, RuleSetName } from '../model/rules.ts';
 import { compileExpression } from '../sample/expression.ts';
@@ -26,10 +27,13 @@ const SETS: readonly RuleSetName[] = [
 // The address at hand, copied from where it is kept and back.
 const view: AddressView = { family: FAMILY_NONE, port: 0, word0: 0, word1: 0, word2: 0, word3: 0 };
 
+/** Whose address a rule changes. */
+type Owner = 'connection' | 'session' | 'stream';
+
 /** Fills `view`; false: there is no such address. */
-function load(subject: Subject, ofSource: boolean, ofStream: boolean): boolean {
+function load(subject: Subject, ofSource: boolean, owner: Owner): boolean {
   const { front, stream } = subject;
-  const set = !ofStream || stream === null ? null : ofSource ? stream.sourceSet : stream.targetSet;
+  const set = owner !== 'stream' || stream === null ? null : ofSource ? stream.sourceSet : stream.targetSet;
   if (set !== null) {
     copyAddress(view, set);
     return view.family !== FAMILY_NONE;
@@ -69,10 +73,12 @@ function copyAddress(to: AddressView, from: AddressView): void {
 }
 
 /** Keeps `view`. A stream gets an object of its own the first time: no stream needs one before. */
-function store(subject: Subject, ofSource: boolean, ofStream: boolean): void {
+function store(subject: Subject, ofSource: boolean, owner: Owner): void {
   const { front, stream } = subject;
-  if (!ofStream) {
-    if (front !== null) storeInConnection(front, ofSource);
+  if (owner !== 'stream') {
+    if (front === null) return;
+    keepOwn(front, ofSource, owner);
+    storeInConnection(front, ofSource);
     return;
   }
   if (stream === null) return;
@@ -80,6 +86,27 @@ function store(subject: Subject, ofSource: boolean, ofStream: boolean): void {
   if (set !== null) copyAddress(set, view);
   else if (ofSource) stream.sourceSet = { ...view };
   else stream.targetSet = { ...view };
+}
+
+/** What the connection itself goes on saying: what a rule on it set, or what it said before one on the session. */
+function keepOwn(front: ConnectionView, ofSource: boolean, owner: Owner): void {
+  if (owner === 'connection') {
+    if (ofSource) front.ownSource = { ...view };
+    else front.ownTarget = { ...view };
+    return;
+  }
+  // With a PROXY header the fields hold its addresses: the socket is asked.
+  if (front.receivedProxy === true) return;
+  if (ofSource) front.ownSource ??= sourceOf(front);
+  else front.ownTarget ??= targetOf(front);
+}
+
+function sourceOf({ sourceFamily, sourcePort, source0, source1, source2, source3 }: ConnectionView): AddressView {
+  return { family: sourceFamily, port: sourcePort, word0: source0, word1: source1, word2: source2, word3: source3 };
+}
+
+function targetOf({ targetFamily, targetPort, target0, target1, target2, target3 }: ConnectionView): AddressView {
+  return { family: targetFamily, port: targetPort, word0: target0, word1: target1, word2: target2, word3: target3 };
 }
 
 function storeInConnection(front: ConnectionView, ofSource: boolean): void {
@@ -105,15 +132,18 @@ function parse(line: ActionLine): RuleParts | null {
   return expression === null ? null : { expressions: [expression] };
 }
 
-const isStreamSet = (set: RuleSetName): boolean => set === 'tcp-request content' || set === 'http-request';
+function ownerOf(set: RuleSetName): Owner {
+  if (set === 'tcp-request connection') return 'connection';
+  return set === 'tcp-request session' ? 'session' : 'stream';
+}
 
 /** The port stays; a Unix socket's address has none, then it is 0. */
 function compileAddress(ast: RuleAst, linker: Linker, ofSource: boolean): Action {
-  const ofStream = isStreamSet(ast.set);
+  const owner = ownerOf(ast.set);
   const expression = compileExpression(ast.expressions[0]!, linker);
   const sample = new Sample();
   return (subject) => {
-    if (!load(subject, ofSource, ofStream)) return RULE_CONTINUE;
+    if (!load(subject, ofSource, owner)) return RULE_CONTINUE;
     if (!expression.evaluateAs(subject, sample, TYPE_ADDR)) return RULE_CONTINUE;
     if (!isInet(view.family)) view.port = 0;
     if (sample.type === TYPE_IPV4) setWords(FAMILY_INET, sample.number | 0, 0, 0, 0);
@@ -127,7 +157,7 @@ function compileAddress(ast: RuleAst, linker: Linker, ofSource: boolean): Action
         wordAt(bytes, offset + 12),
       );
     } else return RULE_CONTINUE;
-    store(subject, ofSource, ofStream);
+    store(subject, ofSource, owner);
     return RULE_CONTINUE;
   };
 }
@@ -150,15 +180,15 @@ function wordAt(bytes: Uint8Array, offset: number): number {
 
 /** The address stays; what is no Internet address becomes 0.0.0.0. Of the number the low 16 bits count. */
 function compilePort(ast: RuleAst, linker: Linker, ofSource: boolean): Action {
-  const ofStream = isStreamSet(ast.set);
+  const owner = ownerOf(ast.set);
   const expression = compileExpression(ast.expressions[0]!, linker);
   const sample = new Sample();
   return (subject) => {
-    if (!load(subject, ofSource, ofStream)) return RULE_CONTINUE;
+    if (!load(subject, ofSource, owner)) return RULE_CONTINUE;
     if (!expression.evaluateAs(subject, sample, TYPE_SINT)) return RULE_CONTINUE;
     if (!isInet(view.family)) setWords(FAMILY_INET, 0, 0, 0, 0);
     view.port = sample.wide === null ? sample.number & 0xffff : Number(BigInt.asUintN(16, sample.wide));
-    store(subject, ofSource, ofStream);
+    store(subject, ofSource, owner);
     return RULE_CONTINUE;
   };
 }

@@ -51,6 +51,10 @@ export interface RuleHost {
   logNow(place: string): void;
   /** A rewrite found no room: counted; strict-mode decides what follows. */
   rewriteFailed(): void;
+  /** `track-sc`: whether this counter of the connection, or of the stream, tracks something already. */
+  isTracking(ofConnection: boolean, counter: number): boolean;
+  /** … begins to track an entry, whose reference goes to the holder. */
+  startTracking(ofConnection: boolean, counter: number, tableIndex: number, entry: number): void;
   /** Closes the client's connection after the response. */
   closeFront(): void;
   /** `tcp-response content close`: the server's connection ends now; what it sent so far still goes to the client. */
@@ -100,6 +104,7 @@ export interface ActionLine {
   readonly isDefaults: boolean; // a `defaults` section
   readonly sectionWord: string; // 'frontend', 'backend', 'proxy' (a listen section), 'defaults'
   readonly bufsize: number; // tune.bufsize
+  readonly stickCounters: number; // tune.stick-counters
   readonly maxrewrite: number; // tune.maxrewrite
   readonly word: string; // the action's own word, with what follows a prefix: `set-var(txn.x,ifempty)`
   readonly file: string;

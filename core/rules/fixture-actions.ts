@@ -130,7 +130,7 @@ export class RuleBench {
     return {
       ...{ word: kind.front ? (kind.back ? 'proxy' : 'frontend') : 'backend', name: 'px' },
       ...{ front: kind.front, back: kind.back, isDefaults: kind.isDefaults === true },
-      ...{ file: 'test.cfg', line: 1, bufsize: 16_384, maxrewrite: 1_024, experimentalAllowed: true },
+      ...{ file: 'test.cfg', line: 1, bufsize: 16_384, stickCounters: 3, maxrewrite: 1_024, experimentalAllowed: true },
       scope,
       alert: (text) => this.errors.push(text),
       warn: (text) => this.warnings.push(text),

@@ -79,7 +79,7 @@ export class AnswerBench {
     return {
       ...{ word: this.isBackend ? 'backend' : 'frontend', name: this.isBackend ? 'be' : 'fe' },
       ...{ front: !this.isBackend, back: this.isBackend, isDefaults: false, file: 'a.cfg', line: 7 },
-      ...{ bufsize: 16_384, maxrewrite: 1_024, experimentalAllowed: false, scope },
+      ...{ bufsize: 16_384, stickCounters: 3, maxrewrite: 1_024, experimentalAllowed: false, scope },
       alert: (text) => this.errors.push(text),
       warn: (text) => this.warnings.push(text),
       notImplemented: (what) => this.errors.push(`not implemented: ${what}`),

@@ -36,6 +36,7 @@ export interface RuleSection {
   readonly file: string;
   readonly line: number;
   readonly bufsize: number;
+  readonly stickCounters: number;
   readonly maxrewrite: number;
   readonly experimentalAllowed: boolean;
   scope(where: UsePlace): ParseScope;
@@ -98,6 +99,7 @@ export class RuleLine implements ActionLine {
   readonly proxy: string;
   readonly isDefaults: boolean;
   readonly sectionWord: string;
+  readonly stickCounters: number;
   readonly bufsize: number;
   readonly maxrewrite: number;
   readonly file: string;
@@ -121,6 +123,7 @@ export class RuleLine implements ActionLine {
     this.isDefaults = section.isDefaults;
     this.sectionWord = section.word;
     this.bufsize = section.bufsize;
+    this.stickCounters = section.stickCounters;
     this.maxrewrite = section.maxrewrite;
     this.file = section.file;
     this.line = section.line;

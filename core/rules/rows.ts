@@ -4,6 +4,7 @@
 import type { RuleSetName } from '../model/rules.ts';
 import { addressActions } from './actions-address.ts';
 import { captureActions } from './actions-capture.ts';
+import { counterActions } from './actions-counters.ts';
 import { connectionActions } from './actions-final-connection.ts';
 import { flowActions } from './actions-final-flow.ts';
 import { redirectActions } from './actions-final-redirect.ts';
@@ -16,6 +17,7 @@ import { variableActions } from './actions-variables.ts';
 import type { ActionRow } from './contract.ts';
 
 export const actionRows: readonly ActionRow[] = [
+  ...counterActions,
   ...addressActions,
   ...captureActions,
   ...connectionActions,

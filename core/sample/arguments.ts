@@ -183,7 +183,7 @@ function nameArg(kind: ArgKind, text: string): Arg {
     case 'userlist':
       return { kind: 'userlist', name: text, index: -1 };
     case 'table':
-      return { kind: 'table', name: text };
+      return { kind: 'table', name: text, index: -1 };
     case 'regex':
       return { kind: 'regex', source: text, ignoreCase: false };
     default:

@@ -1,6 +1,7 @@
 // Hash converters (manual §7.3.1): fast ones that give integers, and the digests of node:crypto, which give bytes.
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { xxh32 } from '../base/xxh32.ts';
 import {
   bytesOfText,
   compileVariableAs,
@@ -13,7 +14,7 @@ import {
 } from './convert-arguments.ts';
 import { decodeBase64 } from './convert-base64.ts';
 import { avalanche, crc32, crc32c, djb2, sdbm, wt6 } from './convert-hash-small.ts';
-import { resultHigh, resultLow, xxh3, xxh32, xxh64 } from './convert-hash-xx.ts';
+import { resultHigh, resultLow, xxh3, xxh64 } from './convert-hash-xx.ts';
 import { checkVariable } from './convert-string.ts';
 import { type ConverterRow, type Linker, NO_ARGS } from './rows.ts';
 import type { Subject } from './subject.ts';

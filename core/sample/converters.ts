@@ -16,12 +16,14 @@ import { protobufConverters } from './convert-protobuf.ts';
 import { regexConverters } from './convert-regex.ts';
 import { serverConverters } from './convert-server.ts';
 import { stringConverters } from './convert-string.ts';
+import { tableConverters } from './convert-table.ts';
 import { variableConverters } from './convert-variables.ts';
 import { whenConverters } from './convert-when.ts';
 import { x509Converters } from './convert-x509.ts';
 import type { ConverterRow } from './rows.ts';
 
 export const converterRows: readonly ConverterRow[] = [
+  ...tableConverters,
   ...addressConverters,
   ...aesConverters,
   ...dateConverters,

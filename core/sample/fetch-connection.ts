@@ -43,10 +43,26 @@ function learned(subject: Subject, connection: ConnectionView): ConnectionView {
 
 const socket: AddressView = { family: FAMILY_NONE, port: 0, word0: 0, word1: 0, word2: 0, word3: 0 };
 
-/** The connection's source (or target) into `socket`; the PROXY header's count only where `said`. */
+function copyAddress(to: AddressView, from: AddressView): void {
+  to.family = from.family;
+  to.port = from.port;
+  to.word0 = from.word0;
+  to.word1 = from.word1;
+  to.word2 = from.word2;
+  to.word3 = from.word3;
+}
+
+/** The connection's source (or target) into `socket`; the PROXY header's and the session's count only where `said`. */
 function readAddress(subject: Subject, connection: ConnectionView, isSource: boolean, said: boolean): boolean {
-  if (!said && connection.receivedProxy === true) {
-    return subject.world.socketAddress?.(connection, isSource, socket) ?? false;
+  if (!said) {
+    const kept = (isSource ? connection.ownSource : connection.ownTarget) ?? null;
+    if (kept !== null) {
+      copyAddress(socket, kept);
+      return true;
+    }
+    if (connection.receivedProxy === true) {
+      return subject.world.socketAddress?.(connection, isSource, socket) ?? false;
+    }
   }
   const own = learned(subject, connection);
   socket.family = isSource ? own.sourceFamily : own.targetFamily;
@@ -78,10 +94,15 @@ function ofClient(isSource: boolean, put: PutAddress): Fetch {
   };
 }
 
+/** The client's address as `src` gives it. */
+export const sourceSample: Fetch = (subject, sample) => clientSource(subject, sample);
+
 type PutAddress = (subject: Subject, sample: Sample, address: AddressView) => boolean;
 
 const putAddress: PutAddress = (subject, sample, { family, word0, word1, word2, word3 }) =>
   setAddress(subject, sample, family, word0, word1, word2, word3);
+
+const clientSource = ofClient(true, putAddress);
 
 const putPort: PutAddress = (_subject, sample, { family, port }) => {
   if ((family !== FAMILY_INET && family !== FAMILY_INET6) || port === 0) return false;

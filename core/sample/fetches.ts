@@ -4,6 +4,7 @@ import { aclFetches } from './fetch-acl.ts';
 import { authFetches } from './fetch-auth.ts';
 import { connectionFetches } from './fetch-connection.ts';
 import { constantFetches } from './fetch-constant.ts';
+import { counterFetches } from './fetch-counters.ts';
 import { distccFetches } from './fetch-distcc.ts';
 import { httpCaptureFetches } from './fetch-http-captures.ts';
 import { httpCookieFetches } from './fetch-http-cookies.ts';
@@ -22,6 +23,7 @@ import { variableFetches } from './fetch-variables.ts';
 import type { FetchRow } from './rows.ts';
 
 export const fetchRows: readonly FetchRow[] = [
+  ...counterFetches,
   ...aclFetches,
   ...authFetches,
   ...connectionFetches,

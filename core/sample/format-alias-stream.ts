@@ -262,7 +262,7 @@ export const streamAliases: readonly FormatAlias[] = [
   row('lc', WAIT_INIT, () =>
     wideCount((subject, record) => subject.world.lineCount?.(frontendIndexOf(subject, record)) ?? 0),
   ),
-  row('rt', WAIT_REQUEST, same(wideCount((subject) => (subject.stream?.id32 ?? 0) >>> 0))),
+  row('rt', WAIT_REQUEST, same(wideCount((subject, record) => (subject.stream?.id32 ?? record.id32) >>> 0))),
   row('ID', WAIT_BYTES, same(uniqueId)),
 
   row('ac', WAIT_BYTES, same(count(processLoad))),

@@ -64,12 +64,23 @@ export class Format {
     subject.final = true;
     subject.iterate = false;
     if (this.isEncoded) this.writeEncoded(subject);
-    else
-      for (let index = 0; index < this.steps.length; index++) if (!this.writeStep(this.steps[index]!, subject)) break;
+    else this.writeSteps(subject);
     subject.direction = direction;
     subject.final = final;
     subject.iterate = iterate;
     return writer.at;
+  }
+
+  // What a step took of the trash has been written when it ends. Without giving it back a long format would come round
+  // the ring to the chunk that it may be writing to itself.
+  private writeSteps(subject: Subject): void {
+    const { trash } = subject;
+    const mark = trash.mark;
+    for (let index = 0; index < this.steps.length; index++) {
+      const goesOn = this.writeStep(this.steps[index]!, subject);
+      trash.returnTo(mark);
+      if (!goesOn) break;
+    }
   }
 
   private writeStep(step: FormatStep, subject: Subject): boolean {
@@ -100,7 +111,10 @@ export class Format {
     for (let index = 0; index < this.steps.length; index++) {
       const step = this.steps[index]!;
       if (step.name.length === 0) continue;
-      if (!this.writeName(step.name, isJson) || !this.writeValue(step, subject)) return false;
+      const { mark } = subject.trash;
+      const fits = this.writeName(step.name, isJson) && this.writeValue(step, subject);
+      subject.trash.returnTo(mark);
+      if (!fits) return false;
     }
     writer.options = options;
     return isJson ? writer.byte(JSON_END) : writer.cborByte(CBOR_BREAK);

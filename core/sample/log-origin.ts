@@ -12,11 +12,13 @@ export const ORIGIN_TCP_RESPONSE = 8;
 export const ORIGIN_HTTP_REQUEST = 9;
 export const ORIGIN_HTTP_RESPONSE = 10;
 export const ORIGIN_HTTP_AFTER_RESPONSE = 11;
+export const ORIGIN_TCP_CONNECTION = 12;
+export const ORIGIN_TCP_SESSION = 13;
 
 /** HAProxy's words for them, by number. */
 export const ORIGIN_NAMES: readonly string[] = [
   ...['unspec', 'sess_error', 'sess_killed', 'txn_request', 'txn_connect', 'txn_response', 'txn_close'],
-  ...['tcp-req-cont', 'tcp-res-cont', 'http-req', 'http-res', 'http-after-res'],
+  ...['tcp-req-cont', 'tcp-res-cont', 'http-req', 'http-res', 'http-after-res', 'tcp-req-conn', 'tcp-req-sess'],
 ];
 
 // What must be known before a line can be written (HAProxy's LW_*). A line goes out at the first of the moments above at

@@ -81,6 +81,7 @@ export class LogRecord {
 
   level = LEVEL_UNSET; // what `set-log-level` said, LEVEL_SILENT for no line at all
   isUnreadable = false; // what came was no request: `error-log-format` counts
+  id32 = 0; // the stream's, where it is logged without one
   waits = 0; // for a custom format: WAIT_… of log-origin.ts that have not come yet
   logged = false; // a line was already written (option logasap); finished() writes no second one
 
@@ -196,6 +197,7 @@ export class LogRecord {
     this.requestLineLength = 0;
     this.level = LEVEL_UNSET;
     this.isUnreadable = false;
+    this.id32 = 0;
     this.waits = 0;
     this.logged = false;
   }

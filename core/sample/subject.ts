@@ -9,6 +9,7 @@ import type { Counters } from '../shared/counters.ts';
 import type { ServerLoad } from '../shared/server-load.ts';
 import type { ServerWords } from '../shared/server-words.ts';
 import type { LogRecord } from './log-record.ts';
+import type { StickTable } from '../tables/stick-table.ts';
 import type { Trash } from './trash.ts';
 import type { Variables } from './variables-contract.ts';
 
@@ -31,6 +32,12 @@ export interface AddressView {
   word3: number;
 }
 
+/** What a connection or a stream tracks: a table and an entry for each of its counters. */
+export interface TrackedView {
+  readonly tables: Int32Array; // in Model.tables; −1: this counter tracks nothing
+  readonly entries: Int32Array;
+}
+
 /** A connection as fetches see it; core/proxy's Connection is one. */
 export interface ConnectionView {
   readonly slot: number;
@@ -41,12 +48,16 @@ export interface ConnectionView {
   readonly requestCount: number;
   readonly proxyTlvs: Uint8Array | null;
   readonly errno: number;
+  readonly tracked?: TrackedView | null; // stick counters, null: none is in use
   // Optional, so that what stands for a connection elsewhere need not know them; a fetch that finds its field absent has
   // no value.
   readonly frontend?: { readonly proxy: { readonly index: number } } | null; // front: whose bind it came through
   readonly listener?: { readonly current: number } | null; // front: counts the connections through its listener
   readonly isHandshaking?: boolean; // a PROXY header (later TLS) is still to come
   readonly receivedProxy?: boolean; // front: it came with a PROXY header
+  /** What `fc_src` and `fc_dst` say where it is not the socket's and not what counts below: see actions-address.ts. */
+  ownSource?: AddressView | null;
+  ownTarget?: AddressView | null;
   readonly failure?: number; // CONNECTION_ERROR_… of connection-errors.ts; 0: errno tells
   readonly glitchCount?: number; // mode http: oddities of the peer that were let pass
   readonly handshakeMs?: number; // front: accept to end of the handshakes; −1 while they last
@@ -75,6 +86,7 @@ export interface StreamView {
   readonly backendIndex: number; // −1 before one was chosen
   readonly serverIndex: number; // Server.index, −1 none
   readonly retriesLeft: number;
+  readonly tracked?: TrackedView | null;
   readonly reusedBack: boolean;
   readonly requestBytes: number; // of the whole request so far, for internal and bytes fetches
   readonly responseBytes: number;
@@ -168,6 +180,8 @@ export class Subject {
   readonly words: ServerWords;
   readonly counters: Counters;
   readonly world: World;
+  /** By Model.tables index. */
+  tables: readonly StickTable[] = [];
 
   // How to look: set by whoever evaluates.
   direction = DIRECTION_REQUEST;

@@ -19,6 +19,15 @@ export class Trash {
     this.bytes = new Uint8Array(chunkBytes * CHUNK_COUNT);
   }
 
+  /** Where the ring stands: set back, the chunks taken since may be taken again. For who has copied what they held. */
+  get mark(): number {
+    return this.next;
+  }
+
+  returnTo(mark: number): void {
+    this.next = mark;
+  }
+
   /** Offset of `chunkBytes` bytes of this.bytes that may be written. */
   take(): number {
     const offset = this.next * this.chunkBytes;

@@ -49,6 +49,11 @@ export function wordUsable(word: number): boolean {
   return (word & (SERVER_UP | FLAGS_UNFIT)) === SERVER_UP && (word & EFFECTIVE_MASK) !== 0;
 }
 
+/** May what names it reach it (use-server, a queue of its own)? Neither weight 0 nor draining forbids that. */
+export function wordRunning(word: number): boolean {
+  return (word & (SERVER_UP | SERVER_MAINT | SERVER_UNRESOLVED)) === SERVER_UP;
+}
+
 function initialWord(server: Server): number {
   let flags = SERVER_UP;
   if (server.disabled) flags |= SERVER_MAINT;
@@ -92,6 +97,10 @@ export class ServerWords {
 
   usable(serverIndex: number): boolean {
     return wordUsable(this.word(serverIndex));
+  }
+
+  running(serverIndex: number): boolean {
+    return wordRunning(this.word(serverIndex));
   }
 
   /** Sets the operator's weight (0–256) and the effective one with it, in one store. */

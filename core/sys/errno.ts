@@ -4,6 +4,8 @@ import { lastErrno, nativeFunction } from './ffi.ts';
 
 export const EPERM = 1;
 export const ENOENT = 2;
+export const ESRCH = 3;
+export const ENXIO = 6;
 export const EINTR = 4;
 export const EBADF = 9;
 export const EAGAIN = 11;
@@ -11,6 +13,7 @@ export const ENOMEM = 12;
 export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
+export const ENODEV = 19;
 export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
@@ -19,6 +22,7 @@ export const ENOSYS = 38;
 export const ENOTSOCK = 88;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
+export const ENETDOWN = 100;
 export const ENETUNREACH = 101;
 export const ECONNABORTED = 103;
 export const ECONNRESET = 104;
@@ -34,6 +38,8 @@ export const ETIME = 62;
 const NAMES = new Map<number, string>([
   [EPERM, 'EPERM'],
   [ENOENT, 'ENOENT'],
+  [ESRCH, 'ESRCH'],
+  [ENXIO, 'ENXIO'],
   [EINTR, 'EINTR'],
   [EBADF, 'EBADF'],
   [EAGAIN, 'EAGAIN'],
@@ -41,6 +47,7 @@ const NAMES = new Map<number, string>([
   [EACCES, 'EACCES'],
   [EBUSY, 'EBUSY'],
   [EEXIST, 'EEXIST'],
+  [ENODEV, 'ENODEV'],
   [EINVAL, 'EINVAL'],
   [ENFILE, 'ENFILE'],
   [EMFILE, 'EMFILE'],
@@ -49,6 +56,7 @@ const NAMES = new Map<number, string>([
   [ENOTSOCK, 'ENOTSOCK'],
   [EADDRINUSE, 'EADDRINUSE'],
   [EADDRNOTAVAIL, 'EADDRNOTAVAIL'],
+  [ENETDOWN, 'ENETDOWN'],
   [ENETUNREACH, 'ENETUNREACH'],
   [ECONNABORTED, 'ECONNABORTED'],
   [ECONNRESET, 'ECONNRESET'],

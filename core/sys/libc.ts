@@ -122,3 +122,35 @@ export const dup = nativeFunction<(fd: number) => number>('int dup(int fd)');
 export const dup2 = nativeFunction<(fd: number, as: number) => number>('int dup2(int fd, int as)');
 /** _exit(2): ends the process at once, without waiting for threads or running handlers. */
 export const _exit = nativeFunction<(code: number) => void>('void _exit(int code)');
+
+/** ppoll(2) without a signal mask; `fds` is an array of struct pollfd, `timeout` a struct timespec, both mapped. */
+export const ppoll = nativeFunction<
+  (fds: Address, count: number, timeout: Address, mask: number, size: number) => number
+>('long ppoll(uintptr_t fds, unsigned long nfds, uintptr_t timeout, uintptr_t mask, size_t size)');
+/** recvmsg(2) and sendmsg(2); `message` is the address of a struct msghdr in mapped memory. */
+export const recvmsg = nativeFunction<(fd: number, message: Address, flags: number) => number>(
+  'long recvmsg(int fd, uintptr_t msg, int flags)',
+);
+export const sendmsg = nativeFunction<(fd: number, message: Address, flags: number) => number>(
+  'long sendmsg(int fd, uintptr_t msg, int flags)',
+);
+/** sched_setscheduler(2); pid 0 is the calling thread; `parameter` is a struct sched_param: one int. */
+export const sched_setscheduler = nativeFunction<(pid: number, policy: number, parameter: Int32Array) => number>(
+  'int sched_setscheduler(int pid, int policy, void *param)',
+);
+/** sched_setaffinity(2) of the calling thread (pid 0); `mask` holds one bit a processor. */
+export const sched_setaffinity = nativeFunction<(pid: number, size: number, mask: Bytes) => number>(
+  'int sched_setaffinity(int pid, size_t size, void *mask)',
+);
+/** setpriority(2): on Linux PRIO_PROCESS 0 is the calling thread. */
+export const setpriority = nativeFunction<(which: number, who: number, priority: number) => number>(
+  'int setpriority(int which, unsigned int who, int prio)',
+);
+export const mlockall = nativeFunction<(flags: number) => number>('int mlockall(int flags)');
+export const prctl = nativeFunction<(option: number, a: number, b: number, c: number, d: number) => number>(
+  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+);
+/** capget(2) and capset(2): header {version, pid}, data two rows of {effective, permitted, inheritable}. */
+export const capabilityCall = nativeFunction<(nr: number, header: Uint32Array, data: Uint32Array) => number>(
+  'long syscall(long nr, void *header, void *data)',
+);

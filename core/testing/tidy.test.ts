@@ -35,11 +35,11 @@ const ALLOWED: Record<string, readonly string[]> = {
   config: ['model', 'sample', 'rules', 'balance', 'health'],
   proxy: ['io', 'http', 'tls', 'model', 'shared', 'sample', 'rules', 'tables', 'balance', 'observe'],
   testing: ['io'],
-  'workers/proxy': ['proxy', 'http', 'tls', 'sys', 'shared', 'model', 'observe', 'io', 'sample', 'rules'],
+  'workers/proxy': ['proxy', 'http', 'tls', 'sys', 'shared', 'model', 'observe', 'io', 'sample', 'rules', 'tables'],
   'workers/health': ['health', 'ipvs', 'netlink', 'sys', 'shared', 'model', 'observe', 'io'],
   'workers/vrrp': ['vrrp', 'netlink', 'sys', 'shared', 'model', 'observe', 'io'],
   'workers/offload': ['tls', 'sys', 'shared', 'model', 'observe'],
-  supervisor: ['sys', 'shared', 'model', 'config', 'observe', 'sample', 'rules', 'balance', 'http'],
+  supervisor: ['sys', 'shared', 'model', 'config', 'observe', 'sample', 'rules', 'balance', 'http', 'tables'],
   bench: ['supervisor', 'testing'],
 };
 

@@ -6,6 +6,7 @@ import { proxyCommands } from './commands-proxy.ts';
 import { serverCommands } from './commands-server.ts';
 import { sessionCommands } from './commands-session.ts';
 import { systemCommands } from './commands-system.ts';
+import { tableCommands } from './commands-table.ts';
 import { variableCommands } from './commands-variable.ts';
 import { infoCommands } from './show-info.ts';
 import { serverStateCommands } from './show-servers.ts';
@@ -22,5 +23,6 @@ export const allCommands: readonly Command[] = [
   ...proxyCommands,
   ...streamCommands,
   ...patternCommands,
+  ...tableCommands,
   ...variableCommands,
 ];

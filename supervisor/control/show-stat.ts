@@ -324,8 +324,22 @@ function backendLine(view: View, proxy: Proxy): StatLine {
   };
 }
 
-// HAProxy names these three only; it calls the others unknown.
-const KNOWN_ALGORITHMS = ['roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'random'];
+// HAProxy names these only; it calls the others unknown.
+const KNOWN_ALGORITHMS = [
+  ...[
+    'roundrobin',
+    'static-rr',
+    'leastconn',
+    'first',
+    'source',
+    'uri',
+    'url_param',
+    'hdr',
+    'rdp-cookie',
+    'hash',
+    'random',
+  ],
+];
 
 function algorithmName(proxy: Proxy): string {
   return KNOWN_ALGORITHMS.includes(proxy.balance.name) && !isImplicitBalance(proxy) ? proxy.balance.name : 'unknown';

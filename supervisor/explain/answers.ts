@@ -4,6 +4,7 @@ import { fromBytes } from '../../core/config/haproxy/text.ts';
 import { parseResponseHead } from '../../core/http/h1/parse.ts';
 import { HEAD_OK } from '../../core/http/h1/verdict.ts';
 import { HEADER_CONNECTION, METHOD_GET } from '../../core/http/message.ts';
+import { reasonOf } from '../../core/http/reason.ts';
 import type { ReplyBuffer } from '../../core/rules/contract.ts';
 import { errorRepliesOf } from '../../core/rules/reply.ts';
 import { headerLines, headState } from './changes.ts';
@@ -17,6 +18,9 @@ export interface AnswerFacts {
   by: Place | null;
   delayMs: number;
 }
+
+/** The phrase that is written where a head has none. */
+export const reasonText = (status: number): string => Buffer.from(reasonOf(status)).toString('latin1');
 
 /** Fills run.reply with the page for this status. */
 export function writePage(around: Surroundings, status: number, frontIndex: number, backIndex: number): ReplyBuffer {
@@ -54,7 +58,7 @@ export function answerOf(
   const body = Buffer.from(bytes.subarray(head.endOffset, end)).toString('latin1');
   return {
     status: state.status,
-    reason: state.reason,
+    reason: state.reason || reasonText(state.status),
     headers: headerLines(state),
     bodyBytes: body.length,
     bodyFirstLine: fromBytes((/^[^\r\n]*/.exec(body)?.[0] ?? '').slice(0, FIRST_LINE_MAX)),

@@ -3,10 +3,10 @@
 
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { Model } from '../../core/model/model.ts';
 import { type CommandLine, parseArgs as parseCommandLine } from '../boot/args.ts';
 import { loadForRun } from '../boot/check.ts';
 import { type Messages, writeAll } from '../boot/messages.ts';
-import type { Model } from '../../core/model/model.ts';
 import { addressText, allTargets, FROM_ASSUMED, findTarget, parseFrom, type Target } from './input.ts';
 import { renderText } from './render.ts';
 import { styleFor } from './style.ts';
@@ -60,19 +60,20 @@ function readOptions(words: readonly string[]) {
 
 function explainFiles(options: Options, messages: Messages): number {
   const { file: files = [], request: requestPath, response: responsePath } = options;
-  if (files.length === 0) throw new UsageError('-f FILE is missing: which configuration? (--help shows how to call it)');
-  if (requestPath === undefined) throw new UsageError('--request FILE is missing: which request? - reads it from stdin');
+  if (files.length === 0)
+    throw new UsageError('-f FILE is missing: which configuration? (--help shows how to call it)');
+  if (requestPath === undefined)
+    throw new UsageError('--request FILE is missing: which request? - reads it from stdin');
   if (requestPath === '-' && responsePath === '-') throw new UsageError('only one of the messages can come from stdin');
-  const from = parseFrom(options.from ?? FROM_ASSUMED);
+  const from = parseFrom(options.from);
   if (from === null) throw new UsageError(`--from expects IP or IP:PORT, not '${options.from}'`);
   const request = readMessage('--request', requestPath);
   const response = responsePath === undefined ? null : readMessage('--response', responsePath);
   const model = loadForRun(commandLineFor(files), messages, []);
   if (typeof model === 'number') return model;
   const target = targetOf(model, options.to);
-  const fromAssumed = options.from === undefined;
   const toAssumed = options.to === undefined;
-  const explanation = explain(model, { request, response, from, fromAssumed, target, toAssumed });
+  const explanation = explain(model, { request, response, from, target, toAssumed });
   if (options.json === true) writeUtf8(1, `${JSON.stringify(explanation, null, 2)}\n`);
   else {
     const style = styleFor(process.env, process.stdout.isTTY === true, options['no-color'] === true);

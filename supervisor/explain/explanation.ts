@@ -29,7 +29,7 @@ export interface RequestFacts {
 
 export interface ConnectionFacts {
   from: string;
-  fromAssumed: boolean; // no --from was given
+  fromAssumed: '' | 'address' | 'port'; // what --from did not say
   to: string;
   toAssumed: boolean; // no --to was given
   frontend: string;
@@ -152,7 +152,7 @@ export interface RuleReport {
 
 /** One set of rules of one section. */
 export interface StageReport {
-  kind: 'frontend' | 'backend';
+  kind: 'frontend' | 'backend' | 'listen'; // listen: a section that is both, and runs its rules once
   section: string;
   set: string; // 'tcp-request content', 'http-request', 'use_backend' …
   evaluated: boolean;
@@ -191,6 +191,7 @@ export interface BackendReport {
 
 export interface ServerChoiceReport {
   name: string; // '' none can be used
+  certain: boolean; // false: chance, or a hash that is not computed here, decides; `name` is one that it may be
   address: string;
   why: string;
   by: Place | null; // the use-server rule

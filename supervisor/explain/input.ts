@@ -1,6 +1,7 @@
 // What people put in: the request's bytes, --from and --to.
 
 import { isIPv4, isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { Model } from '../../core/model/model.ts';
 import type { Address, Bind, Proxy } from '../../core/model/proxy.ts';
 import { type AddressView, FAMILY_INET, FAMILY_INET6, FAMILY_UNIX } from '../../core/sample/subject.ts';
@@ -60,11 +61,21 @@ function inet6Words(host: string): number[] {
   return [0, 2, 4, 6].map((at) => (groups[at]! << 16) | groups[at + 1]!);
 }
 
-/** `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`, `unix`; null: none of them. */
-export function parseFrom(text: string): AddressView | null {
-  if (text === 'unix') return { ...NO_ADDRESS, family: FAMILY_UNIX };
-  const { host, port } = splitPort(text);
-  return port < 0 ? null : parseIp(host, port === 0 ? PORT_ASSUMED : port);
+export interface From {
+  view: AddressView;
+  assumed: '' | 'address' | 'port'; // what was not said; without an address there is no port either
+}
+
+/**
+ * `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`, `unix`; nothing said is an address of this machine.
+ * null: none of them.
+ */
+export function parseFrom(text: string | undefined): From | null {
+  if (text === 'unix') return { view: { ...NO_ADDRESS, family: FAMILY_UNIX }, assumed: '' };
+  const { host, port } = splitPort(text ?? FROM_ASSUMED);
+  const view = port < 0 ? null : parseIp(host, port === 0 ? PORT_ASSUMED : port);
+  if (view === null) return null;
+  return { view, assumed: text === undefined ? 'address' : port === 0 ? 'port' : '' };
 }
 
 /** Port 0: none was written; −1: it is not one. */
@@ -152,4 +163,18 @@ export function findTarget(model: Model, to: string): Target | null {
 function sameHost(left: string, right: string): boolean {
   const [a, b] = [parseIp(left, 0), parseIp(right, 0)];
   return a !== null && b !== null && viewText(a) === viewText(b);
+}
+
+const LOOPBACK_NET = 127;
+
+/** One of this machine's addresses. */
+export function isOwnAddress(family: number, words: readonly number[]): boolean {
+  const [word0 = 0, word1 = 0, word2 = 0, word3 = 0] = words;
+  if (family === FAMILY_INET && word0 >>> 24 === LOOPBACK_NET) return true;
+  const wanted = viewText({ family, port: 0, word0, word1, word2, word3 });
+  const own = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return own.some(({ address }) => {
+    const view = parseIp(address.replace(/%.*$/, ''), 0);
+    return view !== null && viewText(view) === wanted;
+  });
 }

@@ -66,7 +66,11 @@ export class Listener {
   }
 
   /** A matcher of the store that tells which of its entries was found. */
-  matcher(store: PatternStore, refIndex: number, ...how: Parameters<Linker['map']> extends [number, ...infer R] ? R : never): RefMatcher {
+  matcher(
+    store: PatternStore,
+    refIndex: number,
+    ...how: Parameters<Linker['map']> extends [number, ...infer R] ? R : never
+  ): RefMatcher {
     const matcher = store.matcher(refIndex, ...how);
     if (this.references.has(matcher)) return matcher;
     this.references.set(matcher, refIndex);

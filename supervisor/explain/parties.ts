@@ -5,9 +5,14 @@ import type { Proxy } from '../../core/model/proxy.ts';
 import type { RuleHost, TimeoutName } from '../../core/rules/contract.ts';
 import { CapturePool } from '../../core/sample/captures.ts';
 import { LogRecord } from '../../core/sample/log-record.ts';
-import type { AddressView, CaptureStore, ConnectionView, StreamView } from '../../core/sample/subject.ts';
+import type { AddressView, CaptureStore, ConnectionView, StreamView, TrackedView } from '../../core/sample/subject.ts';
+import { countEvent } from '../../core/sample/table-reads.ts';
 import { NO_BYTES } from '../../core/sample/types.ts';
+import type { StickTable } from '../../core/tables/stick-table.ts';
 import type { ChangeReport } from './explanation.ts';
+
+/** tune.stick-counters is never larger. */
+const COUNTERS_MAX = 100;
 
 export type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -62,6 +67,7 @@ export class ExplainStream implements StreamView {
   serverIndex = -1;
   retriesLeft = 0;
   reusedBack = false;
+  tracked: TrackedView | null = null;
   requestBytes = 0;
   responseBytes = 0;
   requestBytesSent = 0;
@@ -121,6 +127,8 @@ export class ExplainStream implements StreamView {
 /** Takes down what actions ask of the proxy; Walk gives it the stream. */
 export class ExplainHost implements RuleHost {
   stream: ExplainStream | null = null; // null while a connection's own rules run
+  front: Mutable<ConnectionView> | null = null;
+  tables: readonly StickTable[] = [];
   closesFront = false;
   closesBack = false;
   expectsProxy = false;
@@ -129,6 +137,29 @@ export class ExplainHost implements RuleHost {
 
   private note(kind: ChangeReport['kind'], name: string, after: string | null): void {
     this.asked.push({ kind, name, before: null, after });
+  }
+
+  isTracking(ofConnection: boolean, counter: number): boolean {
+    const tracked = (ofConnection ? this.front : this.stream)?.tracked ?? null;
+    return tracked !== null && tracked.tables[counter]! >= 0;
+  }
+
+  // As core/proxy does: the connection is counted, and the request that was there before this counter.
+  startTracking(ofConnection: boolean, counter: number, tableIndex: number, entry: number): void {
+    const holder = ofConnection ? this.front : this.stream;
+    const table = this.tables[tableIndex]!;
+    if (holder === null) return;
+    holder.tracked ??= {
+      tables: new Int32Array(COUNTERS_MAX).fill(-1),
+      entries: new Int32Array(COUNTERS_MAX).fill(-1),
+    };
+    holder.tracked.tables[counter] = tableIndex;
+    holder.tracked.entries[counter] = entry;
+    const current = table.column('conn_cur');
+    if (current >= 0) table.add(entry, current, 1);
+    countEvent(table, entry, 'conn_cnt', null, 0, 1, 0);
+    if (!ofConnection && this.stream?.http === true) countEvent(table, entry, 'http_req_cnt', null, 0, 1, 0);
+    this.note('stream', `track-sc${counter}`, `table ${table.model.name}`);
   }
 
   setTimeout(which: TimeoutName, ms: number): void {

@@ -19,7 +19,14 @@ const VALUE_CHARS_MAX = 200;
 const VALUES_SHOWN_MAX = 12;
 
 const INKS: Readonly<Record<RuleResult, Ink>> = {
-  ...{ applied: 'green', chosen: 'green', stopped: 'yellow', skipped: 'dim', 'passed-over': 'yellow', missed: 'yellow' },
+  ...{
+    applied: 'green',
+    chosen: 'green',
+    stopped: 'yellow',
+    skipped: 'dim',
+    'passed-over': 'yellow',
+    missed: 'yellow',
+  },
   ...{ answered: 'red', tarpitted: 'red', closed: 'red', dropped: 'red', failed: 'red', listed: 'plain' },
 };
 
@@ -59,8 +66,8 @@ export class RuleText {
     }
   }
 
-  stage(stage: StageReport): void {
-    this.line(2, stage.set, 'bold');
+  stage(stage: StageReport, title = stage.set): void {
+    this.line(2, title, 'bold');
     if (stage.waitedMs > 0) {
       this.line(4, `bytes are missing: the rules wait ${stage.waitedMs}ms for them, then go on with what is there`);
     }
@@ -99,7 +106,7 @@ export class RuleText {
     if (rule.waitedMs > 0) this.line(indent, `${arrow} waits ${rule.waitedMs}ms`);
     for (const change of rule.changes) this.line(indent, `${arrow} ${this.change(change)}`);
     if (rule.chose !== '') {
-      const unusable = rule.result === 'passed-over' ? ', which cannot be used' : '';
+      const unusable = rule.result === 'passed-over' ? ', which is not there or cannot be used' : '';
       this.line(indent, `${arrow} ${rule.chose}${unusable}`);
     }
     if (rule.result === 'applied' && rule.changes.length === 0 && rule.waitedMs === 0) {
@@ -171,14 +178,16 @@ export class RuleText {
     if (value.matched === null) return ' (comes after the match)';
     if (test.method === 'found') return '';
     if (test.method === 'bool') return '';
-    if (value.matched) return test.matched === null ? ' matches' : ` matches ${this.pattern(test.matched, test)}`;
+    if (value.matched) return test.matched === null ? ' matches' : ` matches${this.pattern(test.matched, test)}`;
     if (test.patternCount === 0) return ' matches nothing: there are no patterns';
     return test.patternCount === 1 ? ' does not match' : ` matches none of ${test.patternCount} patterns`;
   }
 
+  // `gt 1` is kept as the range "2:": what is written is clear enough.
   private pattern({ pattern, file, line }: PatternPlace, test: TestReport): string {
     const isOwn = file === test.file && line === test.line;
-    return `${quoted(pattern)}${isOwn ? '' : ` (${placeText({ file, line })})`}`;
+    if (isOwn && (test.method === 'int' || test.method === 'ver') && pattern.includes(':')) return '';
+    return ` ${quoted(pattern)}${isOwn ? '' : ` (${placeText({ file, line })})`}`;
   }
 
   private lookup({ map, found, value }: LookupReport): string {

@@ -1,6 +1,13 @@
 // An explanation as text for people.
 
-import type { AnswerReport, Explanation, HeaderLine, MessageReport, RefusalReport, StageReport } from './explanation.ts';
+import type {
+  AnswerReport,
+  Explanation,
+  HeaderLine,
+  MessageReport,
+  RefusalReport,
+  StageReport,
+} from './explanation.ts';
 import { placeText, RuleText } from './render-rules.ts';
 import { ink, type Style, signsOf } from './style.ts';
 
@@ -33,38 +40,36 @@ class Renderer {
     this.sent();
     if (out.response !== null) this.response();
     if (out.answer !== null) this.answer(out.answer);
-    this.stages(out.afterResponse);
     this.result();
     return `${this.lines.join('\n')}\n`;
   }
 
   private heading(): void {
     const { request, connection, notes } = this.out;
-    const first = request.method === '' ? `${request.bytes} bytes` : `${request.method} ${request.uri} ${request.version}`;
+    const first =
+      request.method === '' ? `${request.bytes} bytes` : `${request.method} ${request.uri} ${request.version}`;
     this.rules.line(0, first, 'bold');
-    const assumed = (text: string, isAssumed: boolean): string => (isAssumed ? `${text} (assumed)` : text);
+    const from = { '': '', address: ' (assumed)', port: ' (port assumed)' }[connection.fromAssumed];
+    const to = connection.toAssumed ? ' (assumed)' : '';
     const { bind } = connection;
     const bindName = bind.name === '' ? bind.address : `${bind.name} (${bind.address})`;
-    this.rules.line(
-      2,
-      `from ${assumed(connection.from, connection.fromAssumed)} to ${assumed(connection.to, connection.toAssumed)}, ` +
-        `bind ${bindName} of frontend ${connection.frontend} (${placeText(bind)})`,
-    );
+    this.rules.line(2, `from  ${connection.from}${from}`);
+    this.rules.line(2, `to    ${connection.to}${to}, bind ${bindName}`);
+    this.rules.line(2, `in    frontend ${connection.frontend}, mode ${connection.mode} (${placeText(bind)})`);
     if (request.lineEnds === 'added') this.rules.line(2, 'its lines ended with LF alone and were given CRLF');
     for (const note of notes) this.rules.line(2, note, 'yellow');
   }
 
-  private refusal(title: string, { verdict, status, offset, excerpt }: RefusalReport): void {
+  private refusal(title: string, { verdict, offset, excerpt }: RefusalReport): void {
     this.lines.push('');
     this.rules.line(0, `${title}: ${verdict}`, 'red');
     this.rules.line(2, `at byte ${offset}: ${excerpt}`);
-    this.rules.line(2, `weir answers ${status}, as HAProxy does`);
   }
 
   /** The frontend's, with the choice of the backend; and what comes after that choice. */
   private splitStages(): [StageReport[], StageReport[]] {
     const { stages, backend } = this.out;
-    const isFront = (stage: StageReport): boolean => stage.kind === 'frontend' && stage.set !== 'use-server';
+    const isFront = (stage: StageReport): boolean => stage.kind !== 'backend' && stage.set !== 'use-server';
     if (backend === null) return [stages, []];
     return [stages.filter(isFront), stages.filter((stage) => !isFront(stage))];
   }
@@ -96,8 +101,9 @@ class Renderer {
     this.rules.line(2, 'server', 'bold');
     if (server.name === '') this.rules.line(4, `none: ${server.why}`, 'red');
     else {
+      const perhaps = server.certain ? '' : 'perhaps ';
       const how = server.by === null ? `balance ${server.algorithm}: ${server.why}` : `${server.why}${by}`;
-      this.rules.line(4, `${server.name} ${server.address}, ${how}`, 'green');
+      this.rules.line(4, `${perhaps}${server.name} ${server.address}, ${how}`, server.certain ? 'green' : 'yellow');
     }
     const width = Math.max(...backend.servers.map((each) => each.name.length), 0);
     for (const each of backend.servers) {
@@ -131,8 +137,7 @@ class Renderer {
     this.begin(given ? 'response' : 'response rules that would run, not evaluated without --response');
     if (refusal !== null) this.refusal('the response is refused', refusal);
     for (const stage of stages) {
-      this.rules.line(2, `${stage.kind} ${stage.section}`, 'bold');
-      this.rules.stage(stage);
+      this.rules.stage(stage, `${stage.kind} ${stage.section}, ${stage.set}`);
     }
     if (sent === null) return;
     this.section = '';
@@ -144,6 +149,10 @@ class Renderer {
     const by = answer.by === null ? '' : ` (${placeText(answer.by)})`;
     this.section = '';
     this.begin('answer by weir', `  ${answer.why}${by}`);
+    for (const stage of this.out.afterResponse) {
+      this.rules.stage(stage, `${stage.kind} ${stage.section}, ${stage.set}`);
+    }
+    if (this.out.afterResponse.length > 0) this.rules.line(2, 'as it is sent', 'bold');
     if (answer.status === 0) {
       this.rules.line(2, 'the connection is closed without a word', 'red');
       return;
@@ -164,14 +173,20 @@ class Renderer {
 
   private resultText(arrow: string): { text: string; isGood: boolean } {
     const { outcome, server, answer } = this.out;
-    const to = `${outcome.backend}/${outcome.server}`;
+    const to =
+      server?.certain === false
+        ? `${outcome.backend}, perhaps to ${outcome.server}`
+        : `${outcome.backend}/${outcome.server}`;
     switch (outcome.kind) {
       case 'forwarded': {
         const status = outcome.status === 0 ? '' : ` ${arrow} ${outcome.status} to the client`;
         return { text: `forwarded to ${to} (${server?.address ?? ''})${status}`, isGood: true };
       }
       case 'answered':
-        return { text: `answered with ${outcome.status}${answer?.reason ? ` ${answer.reason}` : ''}`, isGood: outcome.status < 400 };
+        return {
+          text: `answered with ${outcome.status}${answer?.reason ? ` ${answer.reason}` : ''}`,
+          isGood: outcome.status < 400,
+        };
       case 'closed':
         return { text: 'the connection is closed without an answer', isGood: false };
       case 'dropped':

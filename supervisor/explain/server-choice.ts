@@ -56,7 +56,7 @@ export function serverAddress(server: Server): string {
   const { address, portOffset, hostName } = server;
   const shown = addressText(address);
   const isInet = address.family === 'inet' || address.family === 'inet6';
-  const mapped = isInet && (portOffset !== 0 || address.port === 0) ? ' (port mapped from the client’s)' : '';
+  const mapped = isInet && (portOffset !== 0 || address.port === 0) ? ' (port as the client’s)' : '';
   return `${shown}${mapped}${hostName === '' ? '' : ` (${hostName})`}`;
 }
 
@@ -78,7 +78,7 @@ export function chooseServer(
   source: AddressView,
 ): Choice {
   const algorithm = algorithmText(backend);
-  const base = { name: '', address: '', by: null, algorithm, hashKey: '' };
+  const base = { name: '', certain: true, address: '', by: null, algorithm, hashKey: '' };
   if (balancer === null) return { server: null, report: { ...base, why: 'the backend has no server' } };
   const wanted = backend.servers.find((server) => server.index === forced.serverIndex);
   if (wanted !== undefined && around.words.usable(wanted.index)) {
@@ -91,8 +91,8 @@ export function chooseServer(
   if (position === PICK_NONE) return { server: null, report: { ...base, hashKey, why: 'no server can be used' } };
   if (position === PICK_FULL) return { server: null, report: { ...base, hashKey, why: 'all servers are full' } };
   const server = backend.servers[position]!;
-  const why = whyChosen(around, backend, balancer, server, hashKey);
-  return { server, report: { ...base, hashKey, name: server.name, address: serverAddress(server), why } };
+  const { why, certain } = whyChosen(around, backend, balancer, server, hashKey);
+  return { server, report: { ...base, certain, hashKey, name: server.name, address: serverAddress(server), why } };
 }
 
 function algorithmText({ balance, hashType }: Proxy): string {
@@ -120,23 +120,30 @@ function whyChosen(
   balancer: Balancer,
   server: Server,
   hashKey: string,
-): string {
+): { why: string; certain: boolean } {
   const eligible = backend.servers.filter((_each, position) => balancer.usable(position));
   const total = eligible.reduce((sum, { index }) => sum + wordWeight(around.words.word(index)), 0);
   const weight = `weight ${wordWeight(around.words.word(server.index))} of ${total}`;
-  const backups = server.backup ? 'no active server can be used, so the backup is; ' : '';
-  if (eligible.length === 1) return `${backups}the only server that can be used`;
-  switch (backend.balance.name) {
+  const backup = server.backup ? 'no active server can be used, so the backup is; ' : '';
+  if (eligible.length === 1) return { why: `${backup}the only server that can be used`, certain: true };
+  const name: string = backend.balance.name;
+  switch (name) {
     case 'roundrobin':
     case 'static-rr':
-      return `${backups}first in the rotation of a fresh process, ${weight}`;
+      return { why: `${backup}first in the rotation of a fresh process, ${weight}`, certain: true };
     case 'leastconn':
-      return `${backups}nobody has connections in a fresh process: first in turn, ${weight}`;
+      return { why: `${backup}nobody has connections in a fresh process: first in turn, ${weight}`, certain: true };
     case 'first':
-      return `${backups}the first that has room`;
-    case 'source':
-      return `${backups}${hashKey === '' ? 'the client has no IP address: in turn' : `by the hash of ${hashKey}`}, ${weight}`;
+      return { why: `${backup}the first that has room`, certain: true };
+    case 'source': {
+      const how = hashKey === '' ? 'the client has no IP address: in turn' : `by the hash of ${hashKey}`;
+      return { why: `${backup}${how}, ${weight}`, certain: true };
+    }
     case 'random':
-      return `${backups}drawn by chance: any of the ${eligible.length} may be, ${weight}`;
+      return { why: `${backup}drawn by chance: any of the ${eligible.length} may be, ${weight}`, certain: false };
+    default: {
+      const how = `by the hash of its key, not computed here: any of the ${eligible.length} may be`;
+      return { why: `${backup}${how}, ${weight}`, certain: false };
+    }
   }
 }

@@ -1,6 +1,7 @@
 // One set of rules, walked aloud: the real walk (traceRules) with an ear at every rule.
 
 import { fromBytes } from '../../core/config/haproxy/text.ts';
+import type { Proxy } from '../../core/model/proxy.ts';
 import type { RuleAst } from '../../core/model/rules.ts';
 import {
   RULE_ABORT,
@@ -39,8 +40,10 @@ const RESULTS: Readonly<Record<number, RuleResult>> = {
   [RULE_ABORT]: 'closed',
 };
 
-export function newStage(kind: StageReport['kind'], section: string, set: string, evaluated = true): StageReport {
-  return { kind, section, set, evaluated, waitedMs: 0, rules: [], notReached: [] };
+/** Of a section that is there as the request's frontend, or as its backend only. */
+export function newStage({ kind, name }: Proxy, isFront: boolean, set: string, evaluated = true): StageReport {
+  const shown = !isFront ? 'backend' : kind === 'listen' ? 'listen' : 'frontend';
+  return { kind: shown, section: name, set, evaluated, waitedMs: 0, rules: [], notReached: [] };
 }
 
 export function ruleReport(rule: Pick<RuleAst, 'file' | 'line' | 'text' | 'inDefaults'>): RuleReport {

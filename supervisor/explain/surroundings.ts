@@ -4,7 +4,7 @@ import { TurnClock } from '../../core/base/clock.ts';
 import { TurnWallClock } from '../../core/base/wall-clock.ts';
 import { type HeadLimits, headLimits } from '../../core/http/h1/verdict.ts';
 import { Head } from '../../core/http/message.ts';
-import type { ConditionAst } from '../../core/model/language.ts';
+import type { ConditionAst, FormatAst } from '../../core/model/language.ts';
 import type { Model } from '../../core/model/model.ts';
 import type { Proxy } from '../../core/model/proxy.ts';
 import type { RuleAst } from '../../core/model/rules.ts';
@@ -15,13 +15,15 @@ import { compileExpression } from '../../core/sample/compile.ts';
 import { compileFormat } from '../../core/sample/format.ts';
 import { PatternStore } from '../../core/sample/patterns/store.ts';
 import type { Linker } from '../../core/sample/rows.ts';
-import { Subject } from '../../core/sample/subject.ts';
+import { type StreamView, Subject, type TextCell } from '../../core/sample/subject.ts';
 import { Trash } from '../../core/sample/trash.ts';
 import { Sample, TYPE_STR } from '../../core/sample/types.ts';
 import { VariableNames, VariablePool, VariableTable } from '../../core/sample/variables.ts';
 import { Counters } from '../../core/shared/counters.ts';
 import { ServerLoad } from '../../core/shared/server-load.ts';
 import { ServerWords } from '../../core/shared/server-words.ts';
+import { StickTable } from '../../core/tables/stick-table.ts';
+import { isOwnAddress } from './input.ts';
 import { Listener } from './listen.ts';
 import { ExplainHost } from './parties.ts';
 
@@ -31,6 +33,9 @@ const EDIT_BYTES = 32 * 1024;
 const HEADROOM_BYTES = 1024;
 /** Lines that the proxy adds by itself. */
 const OWN_HEADERS_MAX = 8;
+
+/** HAProxy's UNIQUEID_LEN, which counts an end byte. */
+const UNIQUE_ID_BYTES_MAX = 127;
 
 /** The compiled rules of one section. */
 export interface CompiledProxy {
@@ -62,6 +67,7 @@ export class Surroundings {
   readonly linker: Linker;
   readonly listener: Listener;
   readonly limits: HeadLimits;
+  uniqueIdFormat: FormatAst | null = null; // the frontend's
   readonly requestAt = HEADROOM_BYTES;
   readonly responseAt: number;
   private readonly editAt: number;
@@ -104,8 +110,12 @@ export class Surroundings {
         },
         procVariableChanged: () => undefined,
         isStopping: () => false,
+        isLocalAddress: (family, ...words) => (isOwnAddress(family, words) ? 1 : 0),
+        uniqueId: (stream) => this.uniqueIdOf(stream),
       },
     });
+    this.subject.tables = model.tables.map((table) => new StickTable(table, StickTable.create(table, 1).buffer, 0, 1));
+    this.host.tables = this.subject.tables;
     this.subject.editAt = this.editAt;
     this.subject.editEnd = this.editAt + EDIT_BYTES;
     this.linker = {
@@ -118,6 +128,16 @@ export class Surroundings {
       map: (refIndex, method, ignoreCase) => this.listener.matcher(patterns, refIndex, method, ignoreCase),
     };
     this.setProcessVariables(procVariables);
+  }
+
+  /** Made when it is first asked for, as core/proxy does. */
+  private uniqueIdOf({ uniqueId }: StreamView): TextCell | null {
+    if (this.uniqueIdFormat === null || uniqueId.length >= 0) return this.uniqueIdFormat === null ? null : uniqueId;
+    uniqueId.bytes = new Uint8Array(UNIQUE_ID_BYTES_MAX);
+    uniqueId.length = 0; // a format that names the id itself finds it empty
+    const format = compileFormat(this.uniqueIdFormat, this.linker);
+    uniqueId.length = format.write(this.subject, uniqueId.bytes, 0, UNIQUE_ID_BYTES_MAX);
+    return uniqueId;
   }
 
   /** `set-var` and `set-var-fmt` of the global section, in their order. */

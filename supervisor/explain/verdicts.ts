@@ -26,8 +26,8 @@ export function verdictText(verdict: number): string {
 const EXCERPT_BYTES = 72;
 
 /** The line at `at`, what cannot be shown escaped. */
-export function excerptAt(bytes: Uint8Array, at: number, end: number): string {
-  const line = Buffer.from(bytes.subarray(at, Math.min(end, at + EXCERPT_BYTES))).toString('latin1');
+export function excerptAt(bytes: Uint8Array, at: number): string {
+  const line = Buffer.from(bytes.subarray(at, at + EXCERPT_BYTES)).toString('latin1');
   const lineEnd = line.search(/\r?\n/);
   return (lineEnd <= 0 ? line : line.slice(0, lineEnd)).replace(/[^ -~]/g, (char) => {
     if (char === '\r') return '\\r';

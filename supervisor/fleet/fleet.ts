@@ -314,6 +314,7 @@ export class Fleet {
     }
     serverLoad.reclaim(slot.index);
     rotations.reclaim(slot.index);
+    for (const table of this.options.tables.tables) table.reclaim(slot.index);
     wake.wakeAll();
     return fds.length;
   }

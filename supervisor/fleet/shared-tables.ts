@@ -11,6 +11,7 @@ import { WakeBoard } from '../../core/shared/wake.ts';
 import { EFD_CLOEXEC, EFD_NONBLOCK } from '../../core/sys/abi.ts';
 import { check } from '../../core/sys/errno.ts';
 import { eventfd, eventfd_write } from '../../core/sys/libc.ts';
+import { StickTable } from '../../core/tables/stick-table.ts';
 
 /** The supervisor's own view of each table, and the buffers that go to the threads. */
 export interface SharedTables {
@@ -19,6 +20,7 @@ export interface SharedTables {
   counters: Counters;
   rotations: Rotations;
   fdOwners: FdOwners;
+  tables: readonly StickTable[]; // by Model.tables index
   wake: WakeBoard;
   buffers: SharedBuffers;
 }
@@ -30,6 +32,7 @@ export function createSharedTables(model: Model, threadCount: number, fdLimit: n
   const counters = Counters.create(model, threadCount);
   const rotations = Rotations.create(model, threadCount);
   const fdOwners = FdOwners.create(fdLimit);
+  const tables = model.tables.map((table) => StickTable.create(table, threadCount));
   // EAGAIN means that the counter is full: the thread is awake already.
   const wake = WakeBoard.create(threadCount, (fd) => void eventfd_write(fd, 1));
   for (let threadIndex = 0; threadIndex < threadCount; threadIndex++) {
@@ -41,6 +44,7 @@ export function createSharedTables(model: Model, threadCount: number, fdLimit: n
     counters,
     rotations,
     fdOwners,
+    tables,
     wake,
     buffers: {
       serverWords: serverWords.buffer,
@@ -48,6 +52,7 @@ export function createSharedTables(model: Model, threadCount: number, fdLimit: n
       counters: counters.buffer,
       rotations: rotations.buffer,
       fdOwners: fdOwners.buffer,
+      tables: tables.map((table) => table.buffer),
       wake: wake.buffer,
     },
   };

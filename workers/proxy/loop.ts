@@ -27,6 +27,7 @@ import { ServerLoad } from '../../core/shared/server-load.ts';
 import { ServerWords } from '../../core/shared/server-words.ts';
 import { WakeBoard } from '../../core/shared/wake.ts';
 import { eventfd_write } from '../../core/sys/libc.ts';
+import { StickTable } from '../../core/tables/stick-table.ts';
 
 /** Loop turns before libuv gets a look, when nobody woke us. */
 const TURNS_MAX = 256;
@@ -95,6 +96,9 @@ export class ProxyLoop {
     this.logging = new Logging(model, logSocket, this.wallClock, data.pid);
     this.thread.ownFds(logSocket.fds());
     const rotations = new Rotations(shared.rotations, threadIndex);
+    this.thread.tables = model.tables.map(
+      (table) => new StickTable(table, shared.tables[table.index]!, threadIndex, data.threadCount),
+    );
     giveLanguage(this.thread, {
       pid: data.pid,
       startedAtMs: data.startedAtMs,

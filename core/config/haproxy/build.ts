@@ -2,6 +2,7 @@
 
 import type { Global, Model } from '../../model/model.ts';
 import type { Bind, LogTarget, Proxy, SendProxy, Server } from '../../model/proxy.ts';
+import type { StickTableModel } from '../../model/tables.ts';
 import type { ParseContext } from './context.ts';
 import type { BindDraft, GlobalDraft, LoggerDraft, ProxyDraft, ServerDraft, ServerSettings } from './drafts.ts';
 import { allRules } from './keywords-rules.ts';
@@ -28,9 +29,21 @@ export function buildModel(context: ParseContext, files: readonly string[], sett
     files: [...files],
     patternRefs: context.patternRefs,
     userlists: context.userlists,
+    tables: buildTables(context),
     httpErrors: context.httpErrors.map(({ name, replies }) => ({ name, replies })),
   };
   return settle(model);
+}
+
+// Numbered as names.ts numbers them: in order of sections.
+function buildTables(context: ParseContext): StickTableModel[] {
+  const owners = context.proxies.filter(({ stickTable }) => stickTable !== null);
+  return owners.map((proxy, index) => {
+    const { keyType, keyBytes, size, expireMs, nopurge, columns, file, line } = proxy.stickTable!;
+    const proxyIndex = context.proxies.indexOf(proxy);
+    const { name } = proxy;
+    return { index, name, proxyIndex, keyType: keyType!, keyBytes, size, expireMs, nopurge, columns, file, line };
+  });
 }
 
 function buildGlobal(draft: GlobalDraft, settings: CommandLineSettings): Global {
@@ -68,6 +81,7 @@ function buildGlobal(draft: GlobalDraft, settings: CommandLineSettings): Global 
     controlMaxconn: draft.statsMaxconn,
     setVars: draft.setVars,
     variableLimits: { ...draft.variableLimits },
+    stickCounters: draft.stickCounters,
     cookieLength: draft.cookieLength,
     quiet: draft.quiet,
     zeroWarning: draft.zeroWarning,
@@ -109,6 +123,8 @@ function buildProxy(draft: ProxyDraft, index: number, firstServerIndex: number):
     servers: draft.servers.map((server, at) => buildServer(server, firstServerIndex + at)),
     balance: draft.balance.algorithm ?? { name: 'random', draws: 0 },
     hashType: draft.hashType,
+    hashBalanceFactor: draft.hashBalanceFactor,
+    hashAffinity: draft.hashAffinity,
     fullconn: draft.fullconn,
     retries: draft.retries,
     redispatch: has('redispatch') ? draft.redispatchAfter : 0,
@@ -122,7 +138,7 @@ function buildProxy(draft: ProxyDraft, index: number, firstServerIndex: number):
     timeouts: { ...draft.timeouts },
     forwardFor: draft.forwardFor,
     originalTo: draft.originalTo,
-    forwarded: draft.forwarded,
+    forwarded: draft.forwarded === null ? null : draft.forwarded.option,
     // Unless said otherwise, HTTP proxies notice a client that left (3.3 and later).
     abortonclose: has('abortonclose') || (http && !draft.noOptions.has('abortonclose')),
     nolingerFront: draft.front && has('nolinger'),
@@ -150,6 +166,9 @@ function buildProxy(draft: ProxyDraft, index: number, firstServerIndex: number):
     cookieCapture: draft.front ? draft.cookieCapture : null,
     errorReplies: draft.errorReplies,
     httpBufferRequest: has('http-buffer-request'),
+    restrictNames: draft.restrictNames,
+    unsafeRequest: draft.front && has('accept-unsafe-violations-in-http-request'),
+    unsafeResponse: draft.back && has('accept-unsafe-violations-in-http-response'),
   };
 }
 
@@ -205,6 +224,8 @@ function buildServer(draft: ServerDraft, index: number): Server {
     poolLowConn: settings.poolLowConn,
     maxReuse: settings.maxReuse,
     tcpUserTimeoutMs: settings.tcpUserTimeoutMs,
+    hashKey: settings.hashKey,
+    guid: draft.guid,
     file: draft.file,
     line: draft.line,
   };
@@ -219,7 +240,7 @@ function connectionLimits({ minconn, maxconn }: ServerSettings): { minconn: numb
 const LANGUAGE_KEYS: ReadonlySet<string> = new Set([
   ...['patternRefs', 'userlists', 'httpErrors', 'setVars', 'switching', 'rules', 'serverRules', 'errorReplies'],
   ...['customLogFormat', 'errorLogFormat', 'logFormatSd', 'uniqueIdFormat'],
-  ...['requestCaptures', 'responseCaptures', 'cookieCapture'],
+  ...['requestCaptures', 'responseCaptures', 'cookieCapture', 'balance', 'forwarded'],
 ]);
 
 /** A plain structure with its byte strings made text, frozen all through; byte arrays stay as they are. */

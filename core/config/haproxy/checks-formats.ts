@@ -1,10 +1,12 @@
 // Formats of logs and unique ids, compiled when their section is known: its mode decides what they may name.
 
-import type { FormatAst } from '../../model/language.ts';
+import type { FormatAst, FormatPart } from '../../model/language.ts';
+import { formatAlias } from '../../sample/format-aliases.ts';
 import { parseFormat } from '../../sample/format-parse.ts';
 import { HTTP_CLF_FORMAT, HTTP_LOG_FORMAT, TCP_CLF_FORMAT, TCP_LOG_FORMAT } from '../../sample/log-formats.ts';
+import { WAIT_REQUEST, WAIT_RESPONSE } from '../../sample/log-origin.ts';
 import type { UsePlace } from '../../sample/parse-scope.ts';
-import { AT_BE_HRQ_HDR, AT_FE_HRQ_HDR, AT_FE_LOG_END } from '../../sample/types.ts';
+import { AT_BE_HRQ_HDR, AT_FE_HRQ_HDR, AT_FE_LOG_END, USE_HTTP_ANY } from '../../sample/types.ts';
 import type { ParseContext } from './context.ts';
 import type { FormatDraft, LogFormatDraft, ProxyDraft } from './drafts.ts';
 import { languageScope } from './language-scope.ts';
@@ -41,6 +43,16 @@ export function settleFormats(proxy: ProxyDraft, context: ParseContext): boolean
   return compiler.sound;
 }
 
+function httpItem(part: FormatPart): string {
+  if (part.kind === 'sample') {
+    return (part.expression.uses & USE_HTTP_ANY) === 0 ? '' : `sample fetch '${part.expression.fetch}'`;
+  }
+  if (part.kind !== 'alias') return '';
+  const alias = formatAlias(part.alias);
+  const needsHttp = alias !== undefined && (alias.http || (alias.waits & (WAIT_REQUEST | WAIT_RESPONSE)) !== 0);
+  return needsHttp ? `format alias '${part.alias}'` : '';
+}
+
 class FormatCompiler {
   sound = true;
   private readonly proxy: ProxyDraft;
@@ -73,9 +85,26 @@ class FormatCompiler {
     const scope = { ...languageScope(this.context, this.proxy, use), file, line };
     const isId = use === 'unique-id';
     const parsed = parseFormat(text, scope, { where, http: isId, log: !isId, merge: isId });
-    if (parsed.ok) return parsed.ast;
+    if (parsed.ok) {
+      this.suspectHttp(parsed.ast);
+      return parsed.ast;
+    }
     this.sound = false;
     this.context.alertText(`Parsing [${file}:${line}]: failed to parse ${name} : ${parsed.error}.`);
     return null;
+  }
+
+  /** What only HTTP has, in a section that never speaks it. */
+  private suspectHttp({ parts, file, line }: FormatAst): void {
+    const { proxy } = this;
+    if (proxy.mode === 'http' || proxy.upgradesToHttp) return;
+    for (const part of parts) {
+      const item = httpItem(part);
+      if (item === '') continue;
+      this.context.suspect(
+        `parsing [${file}:${line}]: ${item} used from ${proxy.typeWord} '${proxy.name}' may not work as expected ` +
+          '(item depends on HTTP proxy mode).',
+      );
+    }
   }
 }

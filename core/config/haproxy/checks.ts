@@ -15,6 +15,8 @@ import {
 import type { ParseContext } from './context.ts';
 import type { ProxyDraft, ServerDraft } from './drafts.ts';
 import { settleErrorReplies } from './error-replies.ts';
+import { dropLogBalance, dropUnfitBalance, settleBalance } from './keywords-balance.ts';
+import { settleForwarded } from './keywords-forwarded.ts';
 import { switchOptions } from './keywords-option.ts';
 import { resolveNames } from './names.ts';
 
@@ -32,7 +34,13 @@ export function checkProxies(context: ParseContext): boolean {
     if (proxy.disabled) continue;
     if (!new ProxyCheck(proxy, context).run()) return false;
   }
-  for (const proxy of context.proxies) if (!proxy.disabled) dropHttpHeaders(proxy, context);
+  for (const proxy of context.proxies) {
+    if (proxy.disabled) continue;
+    dropHttpHeaders(proxy, context);
+    if (settleForwarded(proxy, context) && resolveNames(proxy, context)) continue;
+    context.alertText('Fatal errors found in configuration.');
+    return false;
+  }
   return true;
 }
 
@@ -59,7 +67,9 @@ class ProxyCheck {
   run(): boolean {
     const { proxy } = this;
     this.bindProtocols();
+    dropUnfitBalance(proxy, this.context);
     settleLogFormatMode(proxy, this.context);
+    dropLogBalance(proxy, this.context);
     if (proxy.front && proxy.binds.every((bind) => bind.listeners.length === 0)) {
       this.warn(`${this.title} has no 'bind' directive. Please declare it as a backend if this was intended.`);
     }
@@ -69,6 +79,7 @@ class ProxyCheck {
     if (!settleFormats(proxy, this.context)) this.sound = false;
     if (!checkRules(proxy, this.context)) this.sound = false;
     warnUpgrade(proxy, this.context);
+    if (!settleBalance(proxy, this.context)) this.sound = false;
     if (!resolveNames(proxy, this.context)) this.sound = false;
     this.timeouts();
     this.serverNames();

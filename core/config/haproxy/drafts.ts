@@ -5,16 +5,20 @@
 
 import type { AclTest, FormatAst } from '../../model/language.ts';
 import type { Model } from '../../model/model.ts';
+import type { StickTableModel, TableColumn } from '../../model/tables.ts';
 import type {
   Address,
   BalanceAlgorithm,
   ErrorFile,
   Forwarded,
   ForwardFor,
+  HashAffinity,
+  HashKey,
   HashType,
   HttpReuse,
   LogTarget,
   ProxyMode,
+  RestrictNames,
   Source,
   Timeouts,
 } from '../../model/proxy.ts';
@@ -92,6 +96,7 @@ export interface ServerSettings {
   initAddr: InitAddrMethod[]; // empty: last, libc
   initAddrIp: { family: 'inet' | 'inet6'; host: string } | null;
   protocol: '' | 'h1' | 'none';
+  hashKey: HashKey;
 }
 
 export type InitAddrMethod = 'last' | 'libc' | 'none' | 'ip';
@@ -116,6 +121,7 @@ export function defaultServerSettings(): ServerSettings {
     initAddr: [],
     initAddrIp: null,
     protocol: '',
+    hashKey: 'id',
   };
 }
 
@@ -126,6 +132,7 @@ export function copyServerSettings(settings: ServerSettings): ServerSettings {
 export interface ServerDraft extends Place {
   readonly name: string;
   id: number; // 0: not set yet
+  guid: string; // '' none
   address: Address;
   readonly portOffset: number;
   readonly mapsPorts: boolean; // no absolute port: it follows the client's
@@ -133,6 +140,15 @@ export interface ServerDraft extends Place {
   readonly hostFamily: 'unspecified' | 'inet' | 'inet6'; // asked of the resolver
   resolved: boolean;
   readonly settings: ServerSettings;
+}
+
+export interface StickTableDraft extends Place {
+  keyType: StickTableModel['keyType'] | null;
+  keyBytes: number;
+  size: number;
+  expireMs: number;
+  nopurge: boolean;
+  columns: TableColumn[];
 }
 
 /** Rules as read; the arrays grow line by line. */
@@ -182,8 +198,20 @@ export interface HttpErrorsDraft extends Place {
   readonly replies: { status: number; reply: ReplyAst }[];
 }
 
+/** `option forwarded`, and the text of its expressions, to be compiled when the section is known. */
+export interface ForwardedDraft extends Place {
+  readonly option: Forwarded;
+  readonly texts: { readonly [Name in ForwardedExpression]?: string };
+}
+
+export type ForwardedExpression = {
+  [Name in keyof Forwarded]: Forwarded[Name] extends boolean ? never : Name;
+}[keyof Forwarded];
+
 export interface BalanceDraft {
-  readonly algorithm: BalanceAlgorithm | null; // null: nothing said
+  readonly algorithm: BalanceAlgorithm | null; // null: nothing said, or one of these:
+  readonly expression?: string; // `balance hash`: read when the section is known
+  readonly needsLog?: true; // one for mode log
 }
 
 const NO_TIMEOUTS: Timeouts = {
@@ -236,6 +264,8 @@ export class ProxyDraft implements Place {
   defaultServer: ServerSettings | null = null;
   balance: BalanceDraft = { algorithm: null };
   hashType: HashType = { method: 'map-based', function: 'sdbm', avalanche: false };
+  hashBalanceFactor = 0;
+  hashAffinity: HashAffinity = 'always';
   fullconn = 0;
   retries = RETRIES_DEFAULT;
   redispatchAfter = 0;
@@ -245,7 +275,8 @@ export class ProxyDraft implements Place {
   timeouts: Timeouts = { ...NO_TIMEOUTS };
   forwardFor: ForwardFor | null = null;
   originalTo: ForwardFor | null = null;
-  forwarded: Forwarded | null = null;
+  forwarded: ForwardedDraft | null = null;
+  restrictNames: RestrictNames = 'preserve';
   errorFiles: ErrorFileDraft[] = [];
   loggers: LoggerDraft[] = [];
   logTag = '';
@@ -272,6 +303,7 @@ export class ProxyDraft implements Place {
   // Rules of defaults sections: whom theirs serve, and whose come before a section's own.
   rulesFor: '' | 'frontend' | 'backend' = '';
   rulesOf: ProxyDraft | null = null;
+  stickTable: StickTableDraft | null = null;
   upgradesToHttp = false; // a TCP frontend whose backend speaks HTTP
 
   constructor(kind: SectionKind, name: string, place: Place, maxconn: number) {
@@ -300,6 +332,7 @@ export class ProxyDraft implements Place {
     this.mode = from.mode;
     this.forwardFor = from.forwardFor;
     this.originalTo = from.originalTo;
+    this.restrictNames = from.restrictNames;
     this.errorLines = [...from.errorLines];
     this.rules.tcpRequestInspectDelayMs = from.rules.tcpRequestInspectDelayMs;
     this.rules.tcpResponseInspectDelayMs = from.rules.tcpResponseInspectDelayMs;
@@ -320,6 +353,8 @@ export class ProxyDraft implements Place {
     this.logFormat = from.logFormat === null ? null : { ...from.logFormat };
     this.structuredData = from.structuredData;
     this.errorFormat = from.errorFormat;
+    this.requestCaptures = [...from.requestCaptures];
+    this.responseCaptures = [...from.responseCaptures];
     const { client, clientFin, clientHandshake, tarpit, httpRequest, httpKeepAlive } = from.timeouts;
     Object.assign(this.timeouts, { client, clientFin, clientHandshake, tarpit, httpRequest, httpKeepAlive });
   }
@@ -328,6 +363,8 @@ export class ProxyDraft implements Place {
     this.forwarded = from.forwarded;
     this.balance = from.balance;
     this.hashType = from.hashType;
+    this.hashBalanceFactor = from.hashBalanceFactor;
+    this.hashAffinity = from.hashAffinity;
     this.fullconn = from.fullconn;
     this.retries = from.retries;
     this.redispatchAfter = from.redispatchAfter;
@@ -410,4 +447,5 @@ export class GlobalDraft {
   setVars: Model['global']['setVars'][number][] = [];
   variableLimits = { global: 0, proc: 0, sess: 0, txn: 0, reqres: 0 };
   cookieLength = 63;
+  stickCounters = 3;
 }

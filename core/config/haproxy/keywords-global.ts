@@ -259,6 +259,19 @@ function setLogUriBytes(statement: Statement, global: GlobalDraft, context: Pars
   else global.logUriBytes = cInteger(statement.at(1)) + 1;
 }
 
+const STICK_COUNTERS_MAX = 100;
+
+function setStickCounters(statement: Statement, global: GlobalDraft, context: ParseContext): void {
+  if (context.tooManyWords(statement, 1)) return;
+  const count = Number(statement.at(1));
+  if (!/^[0-9]+$/.test(statement.at(1)) || count > STICK_COUNTERS_MAX) {
+    return context.alert(
+      `'tune.stick-counters' expects a number between 0 and ${STICK_COUNTERS_MAX}, got '${statement.at(1)}'.`,
+    );
+  }
+  global.stickCounters = count;
+}
+
 function setStats(statement: Statement, global: GlobalDraft, context: ParseContext): void {
   const what = statement.at(1);
   if (what === 'socket') readControlSocket(statement, global, context);
@@ -372,6 +385,7 @@ export const globalKeywords: readonly GlobalKeyword[] = [
   row('tune.bufsize', ['<size>'], setBufsize, { listed: true }),
   row('tune.maxrewrite', ['<number>'], setMaxrewrite, { listed: true }),
   row('tune.http.maxhdr', ['<number>'], setMaxhdr, { listed: true }),
+  row('tune.stick-counters', ['<number>'], setStickCounters, { listed: true }),
   row('tune.http.logurilen', ['<number>'], setLogUriBytes, { listed: true }),
   flag('nosplice', (global) => {
     global.splice = false;

@@ -4,11 +4,12 @@
 // what was switched on and what was switched off, because a few have a default that depends on the mode.
 
 import { isIPv4, isIPv6 } from 'node:net';
-import type { Forwarded, ForwardFor, NetMask } from '../../model/proxy.ts';
+import type { ForwardFor, NetMask } from '../../model/proxy.ts';
 import type { ParseContext, Statement } from './context.ts';
 import type { ProxyDraft } from './drafts.ts';
 import { bestMatch } from './hints.ts';
 import { tableOf } from './keyword-table.ts';
+import { readForwarded } from './keywords-forwarded.ts';
 import { warnBackend, warnOverride } from './keywords-log-format.ts';
 import { OPTIONS_COMMON, OPTIONS_REGISTERED, OPTIONS_UNLISTED } from './known-keywords.ts';
 import { cInteger } from './units.ts';
@@ -36,6 +37,8 @@ export const switchOptions: readonly SwitchOption[] = [
   option('splice-request', 'both'),
   option('splice-response', 'both'),
   option('splice-auto', 'both'),
+  option('accept-unsafe-violations-in-http-request', 'front', true),
+  option('accept-unsafe-violations-in-http-response', 'back', true),
   option('dontlog-normal', 'front'),
   option('log-separate-errors', 'front'),
   option('tcp-smart-accept', 'front'),
@@ -167,14 +170,13 @@ function readLogFormat(
   warnBackend(`option ${option}`, proxy, context);
 }
 
-function readRestrictNames(statement: Statement, _proxy: ProxyDraft, context: ParseContext): void {
+function readRestrictNames(statement: Statement, proxy: ProxyDraft, context: ParseContext): void {
   if (context.tooManyWords(statement, 2)) return;
   const choice = statement.at(2);
   const expects = "option 'http-restrict-req-hdr-names' expects 'preserve', 'reject' or 'delete' option.";
   if (choice === '') context.alert(`missing parameter. ${expects}`);
-  else if (choice === 'reject' || choice === 'delete') {
-    context.notImplemented(`option http-restrict-req-hdr-names ${choice}`);
-  } else if (choice !== 'preserve') context.alert(`invalid parameter '${choice}'. ${expects}`);
+  else if (choice === 'preserve' || choice === 'delete' || choice === 'reject') proxy.restrictNames = choice;
+  else context.alert(`invalid parameter '${choice}'. ${expects}`);
 }
 
 /** `forwardfor` and `originalto`: except, header and (only the first) if-none. */
@@ -241,48 +243,4 @@ function prefixLength(text: string, bits: number): number | null {
     return match === null ? null : match[1]!.length;
   }
   return /^[0-9]+$/.test(text) && Number(text) <= bits ? Number(text) : null;
-}
-
-const FORWARDED_FIELDS: Readonly<Record<string, keyof Forwarded>> = {
-  proto: 'proto',
-  host: 'host',
-  by: 'by',
-  by_port: 'byPort',
-  for: 'for',
-  for_port: 'forPort',
-};
-const FORWARDED_EXPRESSIONS: readonly string[] = ['host-expr', 'by-expr', 'by_port-expr', 'for-expr', 'for_port-expr'];
-
-function readForwarded(statement: Statement, proxy: ProxyDraft, context: ParseContext): void {
-  if (statement.negation === 'no') {
-    proxy.forwarded = null;
-    return;
-  }
-  if (context.warnSide(proxy, 'back', 'option forwarded')) return;
-  const result: Forwarded = { proto: false, host: false, by: false, byPort: false, for: false, forPort: false };
-  const given = statement.words.slice(2);
-  if (given.length === 0) Object.assign(result, { proto: true, for: true });
-  for (const word of given) {
-    const field = own(FORWARDED_FIELDS, word);
-    if (field !== undefined) result[field] = true;
-    else if (FORWARDED_EXPRESSIONS.includes(word)) return context.notImplemented(`option forwarded ${word}`);
-    else {
-      return context.alert(
-        `'option forwarded' only supports optional values: 'proto', 'host', 'host-expr', 'by', 'by-expr', ` +
-          `'by_port', 'by_port-expr', 'for', 'for-expr', 'for_port' and 'for_port-expr'.`,
-      );
-    }
-  }
-  // HAProxy names the expression form here, whichever of the two was written.
-  for (const [name, port, node] of [
-    ['by', 'byPort', 'by'],
-    ['for', 'forPort', 'for'],
-  ] as const) {
-    if (!result[port] || result[node]) continue;
-    result[port] = false;
-    context.warn(
-      `'option forwarded' : '${name}_port-expr' will be ignored because both '${name}' and '${name}-expr' are unset`,
-    );
-  }
-  proxy.forwarded = result;
 }

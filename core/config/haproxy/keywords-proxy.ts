@@ -3,7 +3,7 @@
 // A row's `side` is what the keyword needs: elsewhere HAProxy warns that it is ignored and reads on, so that a
 // mistake in its arguments is still found. `defaults: false` rows are refused in a defaults section.
 
-import type { BalanceAlgorithm, HashType, HttpReuse, Timeouts } from '../../model/proxy.ts';
+import type { HttpReuse, Timeouts } from '../../model/proxy.ts';
 import { parseAddress } from './addresses.ts';
 import type { ParseContext, Statement } from './context.ts';
 import type { ProxyDraft } from './drafts.ts';
@@ -11,8 +11,10 @@ import { addErrorFile, addErrorFiles, addErrorLocation, addHttpError } from './e
 import { bestMatch } from './hints.ts';
 import { type Keyword, tableOf, timeProblem, warnTrailing } from './keyword-table.ts';
 import { setAcl } from './keywords-acl.ts';
+import { setBalance, setHashAffinity, setHashBalanceFactor, setHashType } from './keywords-balance.ts';
 import { parseBind } from './keywords-bind.ts';
 import { parseCapture, parseDeclare } from './keywords-capture.ts';
+import { parseStickTable } from './keywords-stick-table.ts';
 import { parseLogLine } from './keywords-log.ts';
 import {
   setCustomLogFormat,
@@ -234,69 +236,6 @@ function setHttpReuse(statement: Statement, proxy: ProxyDraft, context: ParseCon
   context.tooManyWords(statement, 0, 1);
 }
 
-const SIMPLE_ALGORITHMS = ['roundrobin', 'static-rr', 'leastconn', 'first', 'source'] as const;
-const FOREIGN_ALGORITHMS = /^(uri|url_param|hash|log-hash|sticky|hdr\(.*|rdp-cookie.*)$/;
-const RANDOM_DRAWS_DEFAULT = 2;
-
-function setBalance(statement: Statement, proxy: ProxyDraft, context: ParseContext): void {
-  const word = statement.at(1);
-  const simple = SIMPLE_ALGORITHMS.find((name) => name === word);
-  let algorithm: BalanceAlgorithm;
-  if (word === '') algorithm = { name: 'random', draws: 0 };
-  else if (simple !== undefined) algorithm = { name: simple };
-  else if (word.startsWith('random')) {
-    const draws = readDraws(word.slice('random'.length), context);
-    if (draws === 0) return;
-    algorithm = { name: 'random', draws };
-  } else if (FOREIGN_ALGORITHMS.test(word)) return context.notImplemented(`balance ${word}`);
-  else {
-    return context.alert(
-      `balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'uri', 'url_param', 'hash', ` +
-        `'hdr(name)', 'rdp-cookie(name)', 'log-hash' and 'sticky' options.`,
-    );
-  }
-  proxy.balance = { algorithm };
-}
-
-/** `(3)` after `random`; 0 after an alert. */
-function readDraws(text: string, context: ParseContext): number {
-  if (text[0] !== '(' || text[1] === ')') return RANDOM_DRAWS_DEFAULT;
-  const number = parseLong(text.slice(1), 0);
-  if (number.rest === '') context.alert('balance random : missing closing parenthesis.');
-  else if (number.rest[0] !== ')') {
-    context.alert(`balance random : unexpected character '${number.rest[0]}' after argument.`);
-  } else if (number.value < 1) context.alert('balance random : number of draws must be at least 1.');
-  else return number.value;
-  return 0;
-}
-
-const HASH_FUNCTIONS: readonly HashType['function'][] = ['sdbm', 'djb2', 'wt6', 'crc32', 'none'];
-
-function setHashType(statement: Statement, proxy: ProxyDraft, context: ParseContext): void {
-  const [method, functionName, modifier] = [statement.at(1), statement.at(2), statement.at(3)];
-  if (method === 'avalanche') {
-    return context.alert(
-      `experimental feature 'hash-type avalanche' is not supported anymore, ` +
-        `please use 'hash-type map-based sdbm avalanche' instead.`,
-    );
-  }
-  if (method !== 'consistent' && method !== 'map-based') {
-    return context.alert(`'hash-type' only supports 'consistent' and 'map-based'.`);
-  }
-  if (functionName === '') {
-    proxy.hashType = { method, function: 'sdbm', avalanche: method === 'consistent' };
-    return;
-  }
-  const hash = HASH_FUNCTIONS.find((name) => name === functionName);
-  if (hash === undefined) {
-    return context.alert(`'hash-type' only supports 'sdbm', 'djb2', 'crc32', or 'wt6' hash functions.`);
-  }
-  if (modifier !== '' && modifier !== 'avalanche') {
-    return context.alert(`'hash-type' only supports 'avalanche' as a modifier for hash functions.`);
-  }
-  proxy.hashType = { method, function: hash, avalanche: modifier === 'avalanche' };
-}
-
 function setSource(statement: Statement, proxy: ProxyDraft, context: ParseContext): void {
   const text = statement.at(1);
   if (text === '') {
@@ -378,6 +317,7 @@ export const proxyKeywords: readonly ProxyKeyword[] = [
   row('rate-limit', 'any', ['sessions', '<rate>'], setRateLimit, { listed: true }),
   row('monitor-uri', 'front', ['<uri>'], setMonitorUri),
   row('default_backend', 'front', ['<backend>'], setDefaultBackend),
+  row('stick-table', 'any', ['type', '<type>', 'size', '<size>', '…'], parseStickTable),
   row('capture', 'front', ['{ cookie | request header | response header }', '<name>', 'len', '<length>'], parseCapture),
   row('declare', 'any', ['capture', '{ request | response }', 'len', '<length>'], parseDeclare, { listed: true }),
   row('use_backend', 'front', ['<backend>', '[<condition>]'], addUseBackend, { defaults: false }),
@@ -389,8 +329,10 @@ export const proxyKeywords: readonly ProxyKeyword[] = [
     parseServerLine(statement, proxy, context, true);
   }),
   row('use-server', 'back', ['<server>', '<condition>'], addUseServer, { defaults: false }),
-  row('balance', 'back', ['<algorithm>'], setBalance),
+  row('balance', 'back', ['<algorithm>', '[<arguments>]'], setBalance),
   row('hash-type', 'back', ['<method>', '<function>', '<modifier>'], setHashType),
+  row('hash-balance-factor', 'any', ['<factor>'], setHashBalanceFactor),
+  row('hash-preserve-affinity', 'any', ['{ always | maxconn | maxqueue }'], setHashAffinity, { listed: true }),
   count('fullconn', 'back', " Maybe you want 'maxconn' instead ?"),
   row('retries', 'back', ['<value>'], setRetries),
   row('retry-on', 'any', ['conn-failure'], checkRetryOn, { listed: true }),

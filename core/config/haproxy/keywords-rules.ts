@@ -286,6 +286,9 @@ export function inheritRules(proxy: ProxyDraft, defaults: ProxyDraft, context: P
 function inheritProblem(proxy: ProxyDraft, defaults: ProxyDraft): string {
   const { rules } = defaults;
   const place = `(defaults section at ${defaults.file}:${defaults.line})`;
+  if (proxy.back && defaults.requestCaptures.length + defaults.responseCaptures.length > 0) {
+    return `backend or defaults sections cannot inherit from a defaults section defining captures ${place}`;
+  }
   if (proxy.kind === 'defaults') {
     return `a defaults section cannot inherit from a defaults section defining TCP/HTTP rules ${place}`;
   }

@@ -3,7 +3,7 @@
 // HAProxy reports these lines with their own place, `[file:line] : 'server be/srv' : …`, and only the first message
 // of a line has it. ServerLine keeps that form.
 
-import type { Address, Source } from '../../model/proxy.ts';
+import type { Address, HashKey, Source } from '../../model/proxy.ts';
 import { type AddressRules, type ParsedAddress, parseAddress, parseIp } from './addresses.ts';
 import { notImplementedText, type ParseContext, type Statement } from './context.ts';
 import {
@@ -162,6 +162,7 @@ function setGuid(option: ServerOption): void {
   if (option.value === '') return option.fail(`'guid' : expects an argument`);
   const problem = claimGuid(option.line.context, option.value, `server ${option.proxy.name}/${option.name}`);
   if (problem !== '') option.fail(`'guid': ${problem}`);
+  else if (option.server !== null) option.server.guid = option.value;
 }
 
 const GUID_BYTES_MAX = 127;
@@ -227,6 +228,14 @@ function setProtocol(option: ServerOption, settings: ServerSettings): void {
   else option.fail(`'proto' :  unknown MUX protocol '${value}'`);
 }
 
+const HASH_KEYS: readonly HashKey[] = ['id', 'id32', 'guid', 'addr', 'addr-port'];
+
+function setHashKey(option: ServerOption, settings: ServerSettings): void {
+  const hashKey = HASH_KEYS.find((each) => each === option.value);
+  if (hashKey !== undefined) settings.hashKey = hashKey;
+  else option.fail(`'hash-key' has to be 'id', 'id32', 'guid', 'addr', or 'addr-port'`);
+}
+
 function setWebSocket(option: ServerOption): void {
   if (option.value === 'h2') option.fail(notImplementedText('ws h2').slice(0, -1));
   else if (option.value !== 'h1' && option.value !== 'auto') option.fail(`'ws' has to be 'auto', 'h1' or 'h2'`);
@@ -284,6 +293,7 @@ export const serverKeywords: readonly ServerKeyword[] = [
     settings.disabled = false;
   }),
   anyValue('guid', setGuid, false),
+  anyValue('hash-key', setHashKey),
   anyValue('id', setId, false),
   anyValue('init-addr', setInitAddr),
   integer('maxconn', (settings, value) => {
@@ -429,6 +439,7 @@ function newServer(
     ...context.place,
     name,
     id: 0,
+    guid: '',
     address: serverAddress(parsed, mapsPorts ? 0 : parsed.port),
     portOffset: mapsPorts ? parsed.port : 0,
     mapsPorts,

@@ -38,10 +38,34 @@ const PLACES: Record<UsePlace, string> = {
 export function resolveNames(proxy: ProxyDraft, context: ParseContext): boolean {
   const problems = namesProblems(proxy.nameUses, proxy, context);
   proxy.nameUses.length = 0;
-  if (problems.length === 0) return resolveGroups(proxy, context);
+  if (problems.length === 0) return resolveTrackedTables(proxy, context) && resolveGroups(proxy, context);
   const indented = problems.map((problem) => `\n        ${problem}`).join('');
   context.alertText(problems.length > 1 ? `multiple argument resolution errors:${indented}` : problems[0]!);
   return false;
+}
+
+/** Position of the section's stick table among all of them; −1: it has none. */
+function tableIndexOf(context: ParseContext, name: string): number {
+  const owners = context.proxies.filter(({ stickTable }) => stickTable !== null);
+  return owners.findIndex((proxy) => proxy.name === name);
+}
+
+/** Tables that track-sc rules name. False: one is not there, or takes no such key, which was reported. */
+function resolveTrackedTables(proxy: ProxyDraft, context: ParseContext): boolean {
+  let sound = true;
+  const { tcpRequestConnection, tcpRequestSession, tcpRequestContent, httpRequest, httpResponse } = proxy.rules;
+  for (const rule of [tcpRequestConnection, tcpRequestSession, tcpRequestContent, httpRequest, httpResponse].flat()) {
+    if (rule.action !== 'track-sc') continue;
+    const arg = rule.args[0];
+    if (arg?.kind !== 'table' || arg.index >= 0) continue;
+    const name = arg.name === '' ? proxy.name : arg.name;
+    arg.index = tableIndexOf(context, name);
+    if (arg.index >= 0) continue;
+    const what = `'track-sc${rule.options.counter}' rule`;
+    context.alertText(`Proxy '${proxy.name}': unable to find table '${name}' referenced by ${what}.`);
+    sound = false;
+  }
+  return sound;
 }
 
 /** The whole of what is wrong with these, `parsing [file:line]: …`. */
@@ -78,7 +102,7 @@ class NameLookup {
       case 'regex':
         return this.checkRegex(arg);
       case 'table':
-        return `unable to find table '${arg.name === '' ? this.proxy.name : arg.name}' referenced ${this.place}`;
+        return this.findTable(arg);
       default:
         return null;
     }
@@ -126,6 +150,12 @@ class NameLookup {
     arg.name = name;
     arg.index = index;
     return null;
+  }
+
+  private findTable(arg: Extract<Arg, { kind: 'table' }>): string | null {
+    const name = arg.name === '' ? this.proxy.name : arg.name;
+    arg.index = tableIndexOf(this.context, name);
+    return arg.index < 0 ? `unable to find table '${name}' referenced ${this.place}` : null;
   }
 
   private findUserlist(arg: Extract<Arg, { kind: 'userlist' }>): string | null {

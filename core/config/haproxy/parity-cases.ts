@@ -132,6 +132,31 @@ export const PARITY_CASES: Readonly<Record<string, string>> = {
     'balance random(2',
     'balance random(2x)',
   ),
+  'balance by content': backend(
+    ...['uri len', 'uri len 0', 'uri depth x', 'uri foo', 'uri whole path-only len 3x depth 2', 'url_param'].map(
+      (each) => `balance ${each}`,
+    ),
+    ...['url_param x y', 'url_param x check_post 5', 'hash', 'hash a b', 'hdr(', 'hdr()', 'hdr(x', 'hdr(x) y'].map(
+      (each) => `balance ${each}`,
+    ),
+    ...['hdr(x)zz use_domain_only', 'hdrx', 'rdp-cookie(', 'rdp-cookie()', 'rdp-cookiex', 'log-hash', 'randomx'].map(
+      (each) => `balance ${each}`,
+    ),
+  ),
+  'balance by content in TCP': `${DEFAULTS} mode tcp\nbackend b\n balance uri\nbackend c\n balance hdr(x)\nbackend d\n balance log-hash x\nlisten e\n bind 127.0.0.1:7777\n option httplog\n balance url_param y\nfrontend f\n bind 127.0.0.1:7778\n balance uri\n default_backend b\nbackend h\n balance hash req.payload(0,0)\n`,
+  'a log algorithm in HTTP, a hash of what HTTP took apart': `${DEFAULTS}backend a\n balance log-hash x\nbackend b\n balance hash req.payload(0,0)\n`,
+  'a hash of nothing known': backend('balance hash nonsense'),
+  'a hash of a response': backend('balance hash res.hdr(x)'),
+  'a hash with an unknown converter': backend('balance hash path,nope'),
+  'a hash of a server in a frontend': frontend('balance hash srv_id'),
+  'hash-balance-factor': backend(
+    ...['hash-balance-factor', 'hash-balance-factor 100', 'hash-balance-factor -3', 'hash-balance-factor 101 x'],
+  ),
+  'hash-preserve-affinity': backend(
+    ...['hash-preserve-affinity', 'hash-preserve-affinity x', 'hash-preserve-affinity maxconn x'],
+  ),
+  'hash options in a frontend': frontend('hash-preserve-affinity maxconn', 'hash-balance-factor 7'),
+  'hash-key': server('hash-key', 'hash-key x', 'hash-key guid guid g2', 'hash-key id32', 'hash-key addr-port'),
   'balance in a frontend': frontend('balance roundrobin', 'hash-type consistent', 'http-reuse safe', 'retries 2'),
   'hash-type': backend(
     ...['hash-type', 'hash-type x', 'hash-type avalanche', 'hash-type map-based md5', 'hash-type consistent sdbm x'],

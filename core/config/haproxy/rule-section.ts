@@ -11,7 +11,7 @@ import { languageScope } from './language-scope.ts';
 import { fromBytes } from './text.ts';
 
 export function ruleSection(context: ParseContext, proxy: ProxyDraft): RuleSection {
-  const { bufsize, maxrewrite } = context.global;
+  const { bufsize, maxrewrite, stickCounters } = context.global;
   return {
     word: proxy.typeWord,
     name: proxy.name,
@@ -20,6 +20,7 @@ export function ruleSection(context: ParseContext, proxy: ProxyDraft): RuleSecti
     isDefaults: proxy.kind === 'defaults',
     ...context.place,
     bufsize,
+    stickCounters,
     maxrewrite,
     experimentalAllowed: context.experimentalAllowed,
     scope: (where) => languageScope(context, proxy, where),

@@ -16,6 +16,8 @@ export const LOWER = new Uint8Array(256);
 export const TARGET = new Uint8Array(256);
 /** 1 for bytes of a field value: everything but NUL, CR and LF. */
 export const VALUE = new Uint8Array(256);
+/** 1 for bytes of a request target that relaxed limits let pass. */
+export const TARGET_RELAXED = new Uint8Array(256);
 /** 1 for bytes that may stand in a version word. */
 export const VERSION = new Uint8Array(256);
 /** 1 for the bytes that an authority or Host value never holds; brackets are judged by their place. */
@@ -33,6 +35,7 @@ for (let byte = 0; byte < 256; byte++) {
   LOWER[byte] = upper ? byte + 32 : byte;
   if (upper || lower || digit) TOKEN_LOWER[byte] = LOWER[byte]!;
   TARGET[byte] = byte >= 33 && byte <= 126 && byte !== 35 ? 1 : 0;
+  TARGET_RELAXED[byte] = byte >= 33 && byte !== 127 ? 1 : 0;
   VALUE[byte] = byte === 0 || byte === CR || byte === LF ? 0 : 1;
   VERSION[byte] = upper || digit || byte === 46 || byte === SLASH ? 1 : 0;
   AUTHORITY_SUSPECT[byte] = byte < 33 || byte > 126 ? 1 : 0;

@@ -80,6 +80,7 @@ export function parseKnownField(
   offset: number,
   length: number,
   kind: number,
+  relaxed: boolean,
 ): number {
   head.editOffset = offset;
   head.editLength = length;
@@ -91,7 +92,7 @@ export function parseKnownField(
     case HEADER_CONTENT_LENGTH:
       return parseContentLength(bytes, head, offset, length);
     case HEADER_TRANSFER_ENCODING:
-      return parseTransferEncoding(bytes, head, offset, length, kind);
+      return parseTransferEncoding(bytes, head, offset, length, kind, relaxed && kind === KIND_RESPONSE);
     case HEADER_UPGRADE:
       return parseUpgrade(bytes, head, offset, length);
     case HEADER_EXPECT:
@@ -249,9 +250,17 @@ function parseContentLength(bytes: Uint8Array, head: Head, offset: number, lengt
 }
 
 /** Transfer-Encoding (RFC 9112 §6.1): chunked once and last; what other codings mean is judged by the caller. */
-function parseTransferEncoding(bytes: Uint8Array, head: Head, offset: number, length: number, kind: number): number {
+function parseTransferEncoding(
+  bytes: Uint8Array,
+  head: Head,
+  offset: number,
+  length: number,
+  kind: number,
+  relaxed: boolean,
+): number {
   const end = offset + length;
-  if (length === 0) return HEAD_BAD_CODING;
+  if (length === 0) return relaxed ? FIELD_DROP : HEAD_BAD_CODING;
+  const wasChunked = (head.parseBits & SAW_CHUNKED) !== 0;
   head.parseBits |= SAW_CODING;
   let p = offset;
   while (p < end) {
@@ -261,19 +270,25 @@ function parseTransferEncoding(bytes: Uint8Array, head: Head, offset: number, le
     }
     const next = elementEnd(bytes, p, end);
     const size = trimmedLength(bytes, p, next);
-    if (size === 0 || next + 1 === end) return HEAD_BAD_CODING; // an empty element, here or at the end
+    if ((size === 0 || next + 1 === end) && !relaxed) return HEAD_BAD_CODING; // an empty element, here or at the end
     head.parseBits &= ~CHUNKED_LAST;
     if (equalWord(bytes, p, size, CHUNKED)) {
-      if ((head.parseBits & SAW_CHUNKED) !== 0) return HEAD_BAD_CODING;
+      if ((head.parseBits & SAW_CHUNKED) !== 0 && !relaxed) return HEAD_BAD_CODING;
+      // The client is told once what was said twice, or among nothings.
+      if (relaxed) {
+        head.editOffset = p;
+        head.editLength = size;
+      }
       head.parseBits |= SAW_CHUNKED | CHUNKED_LAST;
       for (let index = p; index < p + size; index++) bytes[index] = LOWER[bytes[index]!]!;
-    } else {
+    } else if (size > 0) {
       if (kind !== KIND_RESPONSE && (head.parseBits & SAW_CHUNKED) !== 0) return HEAD_BAD_CODING;
       head.parseBits |= SAW_OTHER_CODING;
     }
     p = next + 1;
   }
-  return HEAD_OK;
+  if (!relaxed) return HEAD_OK;
+  return wasChunked || (head.parseBits & (SAW_CHUNKED | SAW_OTHER_CODING)) === 0 ? FIELD_DROP : HEAD_OK;
 }
 
 /** Host (RFC 9110 §7.2): one, or several that agree, which collapse to the first. */

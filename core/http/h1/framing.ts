@@ -63,7 +63,7 @@ const WEBSOCKET_KEY_BYTES = 24; // 16 bytes in base64 (RFC 6455 §4.1)
 
 /** Judges a request whose lines are all read and decides its framing (RFC 9112 §6.3). */
 export function frameRequest(bytes: Uint8Array, head: Head, limits: HeadLimits): number {
-  const verdict = checkTarget(bytes, head);
+  const verdict = checkTarget(bytes, head, limits.relaxed);
   if (verdict !== HEAD_OK) return verdict;
   if ((head.parseBits & SAW_CODING) !== 0 && !settleCoding(head)) return HEAD_BAD_CODING;
   if (costIsTooHigh(head, head.methodLength + head.uriLength + head.versionLength, limits)) return HEAD_TOO_LARGE;
@@ -85,7 +85,7 @@ export function frameRequest(bytes: Uint8Array, head: Head, limits: HeadLimits):
   settleConnection(head);
   if ((bits & (SAW_UPGRADE_TOKEN | SAW_UPGRADE_FIELD)) !== 0) {
     settleUpgrade(bytes, head);
-    if ((head.flags & HEAD_WEBSOCKET) !== 0 && !hasWebsocketKey(head)) return HEAD_BAD_UPGRADE;
+    if ((head.flags & HEAD_WEBSOCKET) !== 0 && !limits.relaxed && !hasWebsocketKey(head)) return HEAD_BAD_UPGRADE;
   }
   if ((bits & SAW_CONTINUE) !== 0 && (head.flags & HEAD_HTTP_10) === 0) head.flags |= HEAD_EXPECT_CONTINUE;
   return HEAD_OK;
@@ -123,7 +123,7 @@ export function frameResponse(head: Head, requestMethod: number, limits: HeadLim
   head.flags |= HEAD_UPGRADE;
   if ((bits & SAW_WEBSOCKET) === 0) return HEAD_OK;
   head.flags |= HEAD_WEBSOCKET;
-  return head.find(HEADER_SEC_WEBSOCKET_ACCEPT, 0) >= 0 ? HEAD_OK : HEAD_BAD_UPGRADE;
+  return limits.relaxed || head.find(HEADER_SEC_WEBSOCKET_ACCEPT, 0) >= 0 ? HEAD_OK : HEAD_BAD_UPGRADE;
 }
 
 /** Trailers frame nothing, yet what would be refused in a request head is refused here too. */

@@ -49,12 +49,16 @@ export function parseRequestHead(
   if (head.parsePhase === PARSE_NOTHING) begin(head, start, limits);
   else if (!lineIsWhole(bytes, stop, head)) return wait(start, stop, head, limits);
   if (head.parsePhase === PARSE_START_LINE) {
-    const next = parseRequestLine(bytes, head.lineOffset, stop, head);
+    const next = parseRequestLine(bytes, head.lineOffset, stop, head, limits.relaxed);
     if (next < 0) return -next === HEAD_PARTIAL ? waitFrom(start, stop, head, limits) : refuse(head, -next);
     head.parsePhase = PARSE_FIELDS;
     head.lineOffset = next;
+    if (head.versionLength === 0) {
+      head.endOffset = next; // HTTP/0.9 has no lines
+      return refuse(head, frameRequest(bytes, head, limits));
+    }
   }
-  const next = parseFields(bytes, head.lineOffset, stop, head, KIND_REQUEST, limits.headerCountMax);
+  const next = parseFields(bytes, head.lineOffset, stop, head, KIND_REQUEST, limits.headerCountMax, limits.relaxed);
   if (next < 0) return -next === HEAD_PARTIAL ? waitFrom(start, stop, head, limits) : refuse(head, -next);
   head.endOffset = next;
   return refuse(head, frameRequest(bytes, head, limits));
@@ -78,12 +82,12 @@ export function parseResponseHead(
   if (head.parsePhase === PARSE_NOTHING) begin(head, start, limits);
   else if (!lineIsWhole(bytes, stop, head)) return wait(start, stop, head, limits);
   if (head.parsePhase === PARSE_START_LINE) {
-    const next = parseStatusLine(bytes, head.lineOffset, stop, head);
+    const next = parseStatusLine(bytes, head.lineOffset, stop, head, limits.relaxed);
     if (next < 0) return -next === HEAD_PARTIAL ? waitFrom(start, stop, head, limits) : refuse(head, -next);
     head.parsePhase = PARSE_FIELDS;
     head.lineOffset = next;
   }
-  const next = parseFields(bytes, head.lineOffset, stop, head, KIND_RESPONSE, limits.headerCountMax);
+  const next = parseFields(bytes, head.lineOffset, stop, head, KIND_RESPONSE, limits.headerCountMax, limits.relaxed);
   if (next < 0) return -next === HEAD_PARTIAL ? waitFrom(start, stop, head, limits) : refuse(head, -next);
   head.endOffset = next;
   return refuse(head, frameResponse(head, requestMethod, limits));
@@ -103,7 +107,7 @@ export function parseTrailers(
   assert(headerCountMax <= trailers.headerCountMax, 'the head has fewer columns than the limit allows lines');
   trailers.reset();
   trailers.startOffset = start;
-  const next = parseFields(bytes, start, end, trailers, KIND_TRAILERS, headerCountMax);
+  const next = parseFields(bytes, start, end, trailers, KIND_TRAILERS, headerCountMax, false);
   if (next < 0) return -next;
   trailers.endOffset = next;
   return frameTrailers(trailers);
@@ -172,6 +176,7 @@ function parseFields(
   head: Head,
   kind: number,
   headerCountMax: number,
+  relaxed: boolean,
 ): number {
   const { headerId, headerFlags, nameOffset, nameLength, valueOffset, valueLength } = head;
   const view = viewOf(bytes);
@@ -211,8 +216,16 @@ function parseFields(
     }
     if (p >= end) return -HEAD_PARTIAL;
     const nameBytes = p - name;
-    if (nameBytes === 0) return endFields(bytes, p, end);
-    if (bytes[p] !== COLON) return -HEAD_BAD_FIELD;
+    if (nameBytes === 0 && !(relaxed && isName(bytes[p]!))) return endFields(bytes, p, end);
+    let drops = false;
+    if (bytes[p] !== COLON) {
+      if (!relaxed) return -HEAD_BAD_FIELD;
+      // A name that is none: its line is read and forgotten.
+      drops = true;
+      while (p < end && bytes[p] !== COLON && bytes[p] !== LF) p++;
+      if (p >= end) return -HEAD_PARTIAL;
+      if (bytes[p] === LF) return -HEAD_BAD_FIELD;
+    }
     p++;
     while (p < end && (bytes[p] === SP || bytes[p] === HT)) p++;
 
@@ -229,7 +242,7 @@ function parseFields(
         }
         p += 4;
       }
-      while (p < end && (bytes[p]! > 13 || VALUE[bytes[p]!] === 1)) p++;
+      while (p < end && (bytes[p]! > 13 || VALUE[bytes[p]!] === 1 || (relaxed && bytes[p] === 0))) p++;
       if (p >= end) return -HEAD_PARTIAL;
       valueEnd = p;
       if (bytes[p] === CR) {
@@ -245,10 +258,11 @@ function parseFields(
     while (value < valueEnd && (bytes[value] === SP || bytes[value] === HT)) value++;
     while (valueEnd > value && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HT)) valueEnd--;
 
+    if (drops) continue;
     const id = headerIdOf(view, name, nameBytes);
     let valueBytes = valueEnd - value;
     if (FRAMING_FIELD[id] === 1) {
-      const verdict = parseKnownField(bytes, head, id, value, valueBytes, kind);
+      const verdict = parseKnownField(bytes, head, id, value, valueBytes, kind, relaxed);
       if (verdict > HEAD_OK) return -verdict;
       if (verdict === FIELD_DROP) continue;
       value = head.editOffset;
@@ -264,6 +278,11 @@ function parseFields(
     valueLength[index] = valueBytes;
     index++;
   }
+}
+
+/** May a line begin with this byte, when any name is let pass? */
+function isName(byte: number): boolean {
+  return byte !== COLON && byte !== CR && byte !== LF;
 }
 
 /** Reads the empty line that a line without a name must be; returns the offset after it, or a negative verdict. */

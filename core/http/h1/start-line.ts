@@ -14,6 +14,7 @@ const {
   HEAD_HTTP_10,
   METHOD_CONNECT,
   METHOD_DELETE,
+  HEAD_NOT_HTTP,
   METHOD_GET,
   METHOD_HEAD,
   METHOD_OPTIONS,
@@ -23,7 +24,7 @@ const {
   METHOD_PUT,
   METHOD_TRACE,
 } = message;
-const { CR, HT, LF, SP, TARGET, TOKEN_LOWER, VERSION } = chars;
+const { CR, HT, LF, SP, TARGET, TARGET_RELAXED, TOKEN_LOWER, VERSION } = chars;
 const { HEAD_BAD_START_LINE, HEAD_BAD_VERSION, HEAD_PARTIAL } = verdict;
 
 const VERSION_BYTES = 8; // HTTP/d.d
@@ -33,6 +34,7 @@ const SLASH_1_1 = wordValue('/1.1');
 const CR_LF = 0x0a0d; // as a 16-bit word
 const PLAIN_END_BYTES = 10; // HTTP/1.1 CR LF
 const PLAIN_STATUS_BYTES = 13; // HTTP/1.1 SP 3DIGIT SP
+const STATUS_BEFORE_LAST_MAX = 6551; // one digit more still fits in 16 bits
 
 /** Passes empty lines, remembering how far; returns the first byte of something else, or a negative verdict. */
 function skipEmptyLines(bytes: Uint8Array, start: number, end: number, head: Head): number {
@@ -53,8 +55,8 @@ function skipEmptyLines(bytes: Uint8Array, start: number, end: number, head: Hea
   }
 }
 
-/** Reads the request line; returns the offset after it, or a negative verdict. */
-export function parseRequestLine(bytes: Uint8Array, start: number, end: number, head: Head): number {
+/** Reads the request line; returns the offset after it, or a negative verdict. HTTP/0.9 leaves versionLength 0. */
+export function parseRequestLine(bytes: Uint8Array, start: number, end: number, head: Head, relaxed: boolean): number {
   let p = skipEmptyLines(bytes, start, end, head);
   if (p < 0) return p;
 
@@ -74,6 +76,7 @@ export function parseRequestLine(bytes: Uint8Array, start: number, end: number, 
 
   head.uriOffset = p;
   while (p < end && TARGET[bytes[p]!] === 1) p++;
+  if (relaxed) while (p < end && TARGET_RELAXED[bytes[p]!] === 1) p++;
   if (p >= end) return -HEAD_PARTIAL;
   head.uriLength = p - head.uriOffset;
   if (head.uriLength === 0) return -HEAD_BAD_START_LINE;
@@ -81,6 +84,7 @@ export function parseRequestLine(bytes: Uint8Array, start: number, end: number, 
   const afterTarget = p;
   while (p < end && (bytes[p] === SP || bytes[p] === HT)) p++;
   if (p >= end) return -HEAD_PARTIAL;
+  if (relaxed && (bytes[p] === CR || bytes[p] === LF)) return endOldLine(bytes, p, end, head);
   if (p === afterTarget) return -HEAD_BAD_START_LINE;
 
   head.versionOffset = p;
@@ -95,11 +99,25 @@ export function parseRequestLine(bytes: Uint8Array, start: number, end: number, 
   while (p < end && VERSION[bytes[p]!] === 1) p++;
   if (p >= end) return -HEAD_PARTIAL;
   head.versionLength = p - head.versionOffset;
-  return endStartLine(bytes, p, end, head);
+  return endStartLine(bytes, p, end, head, relaxed);
+}
+
+/** A request without a version is HTTP/0.9's, which knows GET alone (RFC 1945 §5); it is taken for one of 1.0. */
+function endOldLine(bytes: Uint8Array, start: number, end: number, head: Head): number {
+  let p = start;
+  if (head.method !== METHOD_GET) return -HEAD_BAD_VERSION;
+  head.startLineEnd = p;
+  head.versionOffset = p;
+  head.versionLength = 0;
+  if (bytes[p] === CR) p++;
+  if (p >= end) return -HEAD_PARTIAL;
+  if (bytes[p] !== LF) return -HEAD_BAD_START_LINE;
+  head.flags |= HEAD_HTTP_10;
+  return p + 1;
 }
 
 /** Reads the status line; returns the offset after it, or a negative verdict. */
-export function parseStatusLine(bytes: Uint8Array, start: number, end: number, head: Head): number {
+export function parseStatusLine(bytes: Uint8Array, start: number, end: number, head: Head, relaxed: boolean): number {
   let p = skipEmptyLines(bytes, start, end, head);
   if (p < 0) return p;
 
@@ -120,7 +138,7 @@ export function parseStatusLine(bytes: Uint8Array, start: number, end: number, h
   const digits = p;
   let status = 0;
   while (p < end && bytes[p]! >= 48 && bytes[p]! <= 57) {
-    if (p - digits >= 3) return -HEAD_BAD_START_LINE;
+    if (p - digits >= 3 && !(relaxed && status <= STATUS_BEFORE_LAST_MAX)) return -HEAD_BAD_START_LINE;
     status = status * 10 + (bytes[p]! - 48);
     p++;
   }
@@ -137,11 +155,11 @@ export function parseStatusLine(bytes: Uint8Array, start: number, end: number, h
   while (p < end && bytes[p] !== CR && bytes[p] !== LF) p++;
   if (p >= end) return -HEAD_PARTIAL;
   head.reasonLength = p - head.reasonOffset;
-  return endStartLine(bytes, p, end, head);
+  return endStartLine(bytes, p, end, head, relaxed);
 }
 
 /** Reads the line end at `p` and judges the version; returns the offset after the line, or a negative verdict. */
-function endStartLine(bytes: Uint8Array, start: number, end: number, head: Head): number {
+function endStartLine(bytes: Uint8Array, start: number, end: number, head: Head, relaxed: boolean): number {
   let p = start;
   head.startLineEnd = p;
   if (bytes[p] === CR) {
@@ -149,16 +167,24 @@ function endStartLine(bytes: Uint8Array, start: number, end: number, head: Head)
     if (p >= end) return -HEAD_PARTIAL;
   }
   if (bytes[p] !== LF) return -HEAD_BAD_START_LINE;
+  if (!readVersion(bytes, head)) {
+    if (!relaxed || head.versionLength === 0) return -HEAD_BAD_VERSION;
+    head.flags |= HEAD_HTTP_10 | HEAD_NOT_HTTP;
+  }
+  return p + 1;
+}
+
+/** "HTTP/" digit "." digit; everything from 1.1 on is spoken to as 1.1. False: it is something else. */
+function readVersion(bytes: Uint8Array, head: Head): boolean {
   const v = head.versionOffset;
-  if (head.versionLength !== VERSION_BYTES) return -HEAD_BAD_VERSION;
-  // "HTTP/" digit "." digit; everything from 1.1 on is spoken to as 1.1
-  if (bytes[v] !== 72 || bytes[v + 1] !== 84 || bytes[v + 2] !== 84 || bytes[v + 3] !== 80) return -HEAD_BAD_VERSION;
-  if (bytes[v + 4] !== 47 || bytes[v + 6] !== 46) return -HEAD_BAD_VERSION;
+  if (head.versionLength !== VERSION_BYTES) return false;
+  if (bytes[v] !== 72 || bytes[v + 1] !== 84 || bytes[v + 2] !== 84 || bytes[v + 3] !== 80) return false;
+  if (bytes[v + 4] !== 47 || bytes[v + 6] !== 46) return false;
   const major = bytes[v + 5]! - 48;
   const minor = bytes[v + 7]! - 48;
-  if (major < 0 || major > 9 || minor < 0 || minor > 9) return -HEAD_BAD_VERSION;
+  if (major < 0 || major > 9 || minor < 0 || minor > 9) return false;
   if (major < 1 || (major === 1 && minor < 1)) head.flags |= HEAD_HTTP_10;
-  return p + 1;
+  return true;
 }
 
 const METHODS: readonly Uint8Array[] = methodTable();

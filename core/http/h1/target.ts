@@ -14,14 +14,14 @@ const AT = 64;
 const HTTP = wordOf('http://');
 const HTTPS = wordOf('https://');
 
-/** Judges the target of a request whose lines are all read; may rewrite target and Host. */
-export function checkTarget(bytes: Uint8Array, head: Head): number {
+/** Judges the target of a request whose lines are all read; may rewrite target and Host. `relaxed`: judges its form alone. */
+export function checkTarget(bytes: Uint8Array, head: Head, relaxed: boolean): number {
   const first = bytes[head.uriOffset]!;
   if (first === SLASH) return head.method === METHOD_CONNECT ? HEAD_BAD_TARGET : HEAD_OK;
   if (first === ASTERISK) return checkAsterisk(head);
   const scheme = schemeLength(bytes, head.uriOffset, head.uriLength);
-  if (scheme === 0) return head.method === METHOD_CONNECT ? checkConnect(bytes, head) : HEAD_BAD_TARGET;
-  return head.method === METHOD_CONNECT ? HEAD_BAD_TARGET : checkAbsolute(bytes, head, scheme);
+  if (scheme === 0) return head.method === METHOD_CONNECT ? checkAuthority(bytes, head, relaxed) : HEAD_BAD_TARGET;
+  return head.method === METHOD_CONNECT ? HEAD_BAD_TARGET : checkAbsolute(bytes, head, scheme, relaxed);
 }
 
 /** `*` is for OPTIONS, and for methods we do not know. */
@@ -92,6 +92,11 @@ function isDefaultPort(bytes: Uint8Array, colon: number, end: number, schemeOffs
   return is443 && equalWord(bytes, schemeOffset, scheme, HTTPS);
 }
 
+function checkAuthority(bytes: Uint8Array, head: Head, relaxed: boolean): number {
+  const verdict = checkConnect(bytes, head);
+  return relaxed ? HEAD_OK : verdict;
+}
+
 /** CONNECT names host and port; Host may leave out a default port and loses it when it does not. */
 function checkConnect(bytes: Uint8Array, head: Head): number {
   const targetEnd = head.uriOffset + head.uriLength;
@@ -115,13 +120,15 @@ function checkConnect(bytes: Uint8Array, head: Head): number {
 }
 
 /** Absolute form: the authority must be Host's, but for a default port that one of them leaves out. */
-function checkAbsolute(bytes: Uint8Array, head: Head, scheme: number): number {
+function checkAbsolute(bytes: Uint8Array, head: Head, scheme: number, relaxed: boolean): number {
   head.flags |= HEAD_ABSOLUTE_URI;
   const targetEnd = head.uriOffset + head.uriLength;
   const end = authorityEnd(bytes, head.uriOffset + scheme, targetEnd);
   const start = hostStart(bytes, head.uriOffset + scheme, end);
-  if (authorityIsForbidden(bytes, start, end - start)) return HEAD_BAD_TARGET;
-  if (head.hostIndex >= 0 && !hostAgrees(bytes, head, scheme, start, end)) return HEAD_BAD_HOST;
+  if (!relaxed) {
+    if (authorityIsForbidden(bytes, start, end - start)) return HEAD_BAD_TARGET;
+    if (head.hostIndex >= 0 && !hostAgrees(bytes, head, scheme, start, end)) return HEAD_BAD_HOST;
+  }
   normalizeAbsolute(bytes, head, scheme, start, end);
   return HEAD_OK;
 }

@@ -40,6 +40,8 @@ export interface HeadLimits {
   readonly headCostMax: number;
   /** tune.http.maxhdr; one less than this many lines pass. */
   readonly headerCountMax: number;
+  /** `option accept-unsafe-violations-in-http-request|-response` (manual §4.2): what is wrong but can be read passes. */
+  readonly relaxed: boolean;
 }
 
 // HAProxy's internal form has a header of 40 bytes, 20 bytes for a start line and 8 per block, besides the text;
@@ -53,6 +55,11 @@ const RECEIVE_OVERHEAD_BYTES = FORM_BYTES + 2 * BLOCK_BYTES;
 export const COST_FIXED_BYTES = BLOCK_BYTES + START_LINE_BYTES + BLOCK_BYTES + 1;
 export const COST_PER_FIELD_BYTES = BLOCK_BYTES;
 
+/** The same limits for messages of a section that accepts unsafe violations. */
+export function relaxed(limits: HeadLimits): HeadLimits {
+  return { ...limits, relaxed: true };
+}
+
 /**
  * @param bufferBytes tune.bufsize (16384 unless configured)
  * @param reserveBytes tune.maxrewrite (1024)
@@ -63,5 +70,6 @@ export function headLimits(bufferBytes: number, reserveBytes: number, headerCoun
     headBytesMax: bufferBytes - RECEIVE_OVERHEAD_BYTES,
     headCostMax: bufferBytes - FORM_BYTES - reserveBytes,
     headerCountMax,
+    relaxed: false,
   };
 }

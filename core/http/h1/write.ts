@@ -15,7 +15,7 @@ import { viewOf } from './words.ts';
 
 // Own copies: V8 folds a module's own constant into the code but loads an imported one anew at every use, which made
 // these loops a third slower (h1.bench).
-const { HEAD_HTTP_10, HEADER_CONNECTION, HEADER_REMOVED, HEADER_TE } = message;
+const { HEAD_HTTP_10, HEAD_NOT_HTTP, HEADER_CONNECTION, HEADER_REMOVED, HEADER_TE } = message;
 const { COLON, COMMA, CR, HT, LF, SP } = chars;
 const { SAW_CLOSE, SAW_KEEP_ALIVE, SAW_UPGRADE_TOKEN } = fields;
 
@@ -128,7 +128,7 @@ function statusLineIsPlain(head: Head, bytes: Uint8Array): boolean {
 }
 
 function writeRequestLine(head: Head, bytes: Uint8Array, out: number, outEnd: number, http10: boolean): number {
-  if (out + head.methodLength + head.uriLength + 12 > outEnd) return WRITE_FULL;
+  if (out + head.methodLength + head.uriLength + head.versionLength + 12 > outEnd) return WRITE_FULL;
   let o = copy(bytes, head.methodOffset, head.methodOffset + head.methodLength, out);
   bytes[o++] = SP;
   o = copy(bytes, head.uriOffset, head.uriOffset + head.uriLength, o);
@@ -142,10 +142,12 @@ function writeRequestLine(head: Head, bytes: Uint8Array, out: number, outEnd: nu
 function writeStatusLine(head: Head, bytes: Uint8Array, out: number, outEnd: number): number {
   const reason = reasonOf(head.status);
   const reasonLength = head.reasonLength > 0 ? head.reasonLength : reason.length;
-  if (out + 20 + reasonLength > outEnd) return WRITE_FULL;
+  if (out + 22 + head.versionLength + reasonLength > outEnd) return WRITE_FULL;
   let o = writeVersion(head, bytes, out, (head.flags & HEAD_HTTP_10) !== 0);
   bytes[o++] = SP;
   const status = head.status;
+  if (status >= 10_000) bytes[o++] = 48 + (((status / 10_000) | 0) % 10);
+  if (status >= 1_000) bytes[o++] = 48 + (((status / 1_000) | 0) % 10);
   if (status >= 100) bytes[o++] = 48 + (((status / 100) | 0) % 10);
   if (status >= 10) bytes[o++] = 48 + (((status / 10) | 0) % 10);
   bytes[o++] = 48 + (status % 10);
@@ -157,11 +159,15 @@ function writeStatusLine(head: Head, bytes: Uint8Array, out: number, outEnd: num
   return o;
 }
 
-/** HTTP/1.1; or the word the peer said when it was 1.0 or older. */
+function versionCanBeCopied(head: Head): boolean {
+  return head.versionLength === 8 || (head.flags & HEAD_NOT_HTTP) !== 0;
+}
+
+/** HTTP/1.1; or the word the peer said when it was 1.0, older, or none of HTTP's. */
 function writeVersion(head: Head, bytes: Uint8Array, out: number, http10: boolean): number {
   if (!http10) return writeWord(bytes, out, VERSION_11);
-  if ((head.flags & HEAD_HTTP_10) === 0 || head.versionLength !== 8) return writeWord(bytes, out, VERSION_10);
-  return copy(bytes, head.versionOffset, head.versionOffset + 8, out);
+  if ((head.flags & HEAD_HTTP_10) === 0 || !versionCanBeCopied(head)) return writeWord(bytes, out, VERSION_10);
+  return copy(bytes, head.versionOffset, head.versionOffset + head.versionLength, out);
 }
 
 /** Writes the lines, our Connection line and the empty line, after the start line that may wait as the run. */

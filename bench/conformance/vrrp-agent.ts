@@ -1,0 +1,86 @@
+// What the VRRP tests run inside a network namespace, as a process of its own: a weir without proxies, a service that
+// says which machine it is on, and a client that asks it without pause.
+//
+//   vrrp-agent.ts weir FILE             the VRRP service; SIGTERM stops it, lines on stdout tell what happens
+//   vrrp-agent.ts serve NAME PORT       answers every TCP connection with NAME
+//   vrrp-agent.ts probe ADDRESS PORT    connects again and again; one line for each change of who answers
+
+import { connect, createServer } from 'node:net';
+import { loadVrrp } from '../../supervisor/vrrp/load.ts';
+import { VrrpService, type VrrpServiceOptions } from '../../supervisor/vrrp/service.ts';
+
+const PROBE_PAUSE_MS = 1;
+const PROBE_TIMEOUT_MS = 15;
+const STOP_MS = 2_000;
+
+const say = (what: object): void => void process.stdout.write(`${JSON.stringify({ at: wallMs(), ...what })}\n`);
+const wallMs = (): number => performance.timeOrigin + performance.now();
+
+const [mode, ...words] = process.argv.slice(2);
+if (mode === 'weir') await runWeir(words[0]!);
+else if (mode === 'serve') serve(words[0]!, Number(words[1]));
+else probe(words[0]!, Number(words[1]));
+
+async function runWeir(path: string): Promise<void> {
+  const load = (): VrrpServiceOptions['model'] => {
+    const { model, remarks } = loadVrrp([path]);
+    for (const remark of remarks) say(remark);
+    if (model === null) process.exit(1);
+    return model;
+  };
+  const service = new VrrpService({
+    model: load(),
+    serverWords: null,
+    backends: [],
+    image: null,
+    state: null,
+    onEvent: (level, text, fields) => say({ level, text, ...fields }),
+    onGiveUp: (text) => {
+      say({ gaveUp: text });
+      process.exit(1);
+    },
+  });
+  process.on('SIGTERM', () => void service.stop(STOP_MS).then(() => process.exit(0)));
+  process.on('SIGHUP', () => service.reload(load(), []));
+  process.on('SIGUSR2', () => void service.ask('status').then((answer) => say({ status: answer })));
+  process.on('SIGALRM', () => service.crash());
+  await service.start();
+}
+
+function serve(name: string, port: number): void {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.end(name);
+  });
+  server.listen(port, '::', () => say({ serving: name }));
+}
+
+function probe(address: string, port: number): void {
+  let last = '';
+  let lastAt = wallMs();
+  const once = (): void => {
+    let text = '';
+    let done = false;
+    const socket = connect({ host: address, port });
+    const finish = (): void => {
+      if (done) return;
+      done = true;
+      clearTimeout(timer);
+      socket.destroy();
+      const now = wallMs();
+      if (text !== '') {
+        if (text !== last) say({ answers: text, before: last, gapMs: now - lastAt });
+        last = text;
+        lastAt = now;
+      }
+      setTimeout(once, PROBE_PAUSE_MS);
+    };
+    const timer = setTimeout(finish, PROBE_TIMEOUT_MS);
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+    });
+    socket.on('error', finish);
+    socket.on('close', finish);
+  };
+  once();
+}

@@ -1,0 +1,727 @@
+// One virtual router: its states and timers (RFC 9568 §6.4; RFC 3768 §6.4), with keepalived's FAULT beside the RFC's
+// Initialize, and its improvements where the reference is known to be wrong.
+//
+// Sans-io: facts and time come in, intents go out. Invariants, asserted at the end of each entry:
+// addresses are held exactly while master; a master has an advert timer, a backup a Master_Down timer, the rest none.
+
+import { assert } from '../base/assert.ts';
+import type { VirtualAddress } from '../model/vrrp.ts';
+import { addressOf, compareAddresses, formatAddress, sameAddress } from './address.ts';
+import { nextSequence, type SenderSequence, type Sequence } from './auth.ts';
+import type { FaultCauses, Intents, NotifyState, VrrpCounters, VrrpState } from './contract.ts';
+import { newCounters } from './counters.ts';
+import { type Announced, Announcer } from './garp.ts';
+import { type AdvertSpec, encodeAdvert, type ReceivedAdvert } from './packet.ts';
+import { checkAdvert, type Receiver } from './receive.ts';
+import { difference } from './resources.ts';
+import type { Settings } from './settings.ts';
+import { learnedIntervalMs, masterDownMs, PRIORITY_OWNER, PRIORITY_STOP, skewMs } from './timers.ts';
+
+/** What an instance asks of its surroundings. */
+export interface Host {
+  wallMs(): number;
+  readonly learnedFactorMax: number;
+}
+
+/** The sync group as its members see it (sync-group.ts). */
+export interface Companions {
+  readonly name: string;
+  canGoMaster(member: Instance): boolean;
+  onMemberMaster(member: Instance, nowMs: number, intents: Intents): void;
+  onMemberBackup(member: Instance, nowMs: number, intents: Intents): void;
+  others(member: Instance): readonly Instance[];
+}
+
+/** The outside conditions of an instance, as the router gathers them. */
+export interface Conditions {
+  ifindex: number; // where adverts leave; 0: not there
+  isLinkUp: boolean; // all links it needs
+  source: Uint8Array | null;
+  weight: number; // of all trackers
+  trackerFaults: readonly string[];
+  isPending: boolean; // a script has not reported yet
+}
+
+// A master answers at most this often per interval to stopping or lower routers: a flood must not be amplified, and
+// still the answer comes before a backup of usual priority (below 240) takes over after its skew.
+const REPLIES_PER_INTERVAL = 16;
+const OWNER_CLASH_ADVERTS = 2;
+const OWNER_CLASH_WAIT = 1.2;
+const IP_ID_MAX = 0xffff;
+
+export class Instance implements Receiver {
+  settings: Settings;
+  group: Companions | null = null;
+  state: VrrpState = 'init';
+  // What it would be without its sync group.
+  wantState: VrrpState = 'init';
+  counters: VrrpCounters = newCounters();
+
+  ifindex = 0;
+  source: Uint8Array | null = null;
+  faults: FaultCauses = { link: true, address: true, tracker: 0 };
+  isPending = false;
+  private weight = 0;
+  private faultReason = 'it has not started';
+
+  // RFC 9568 §6.1; infinite while not running.
+  advertAtMs = Infinity;
+  masterDownAtMs = Infinity;
+  preemptAtMs = Infinity; // end of preempt_delay; Infinity: not counting
+  lastSentAtMs = -Infinity;
+  masterAdvertIntMs: number;
+  masterPriority = 0;
+  masterAddress: Uint8Array | null = null;
+  effectivePriority: number;
+  // Two owners met and we gave way: 254 until the other is gone.
+  ownerLowered = false;
+  private clashAdvertsLeft = 0;
+  private clashIntervalMs = 0;
+  clashUntilMs = Infinity;
+  private answeredAtMs = -Infinity;
+  readonly announcer = new Announcer();
+
+  ipId = 0;
+  ahSequence = 0;
+  ahSeen: { source: number[]; sequence: number }[] = [];
+  hmacSent: Sequence = { high: 0, low: 0 };
+  hmacSeen: SenderSequence[] = [];
+
+  sinceMs = 0;
+  sinceWallMs = 0;
+  holdsAddresses = false;
+  private readonly host: Host;
+  // Reasons already logged; forgotten when the state or the master changes, so that a flood costs one line.
+  private readonly logged = new Set<string>();
+  private readonly notes: string[] = [];
+
+  constructor(settings: Settings, host: Host) {
+    this.settings = settings;
+    this.host = host;
+    this.masterAdvertIntMs = settings.config.advertIntMs;
+    this.effectivePriority = settings.config.priority;
+  }
+
+  get name(): string {
+    return this.settings.config.name;
+  }
+
+  get deadlineMs(): number {
+    if (this.state === 'master') return Math.min(this.advertAtMs, this.announcer.deadlineMs, this.clashUntilMs);
+    return this.state === 'backup' ? this.masterDownAtMs : Infinity;
+  }
+
+  get isFaulty(): boolean {
+    return this.faults.link || this.faults.address || this.faults.tracker > 0;
+  }
+
+  /** Master_Down_Interval by the master's interval, as a backup counts it. */
+  get masterDownMs(): number {
+    const { config, downTimerAdverts } = this.settings;
+    const intervalMs = config.version === 2 ? config.advertIntMs : this.masterAdvertIntMs;
+    return masterDownMs(config.version, this.effectivePriority, intervalMs, downTimerAdverts);
+  }
+
+  // ---------------------------------------------------------------------------------------------------- time
+
+  onTime(nowMs: number, intents: Intents): void {
+    if (this.stepBackIfLate(nowMs, intents)) return;
+    if (this.state === 'master') {
+      // RFC 9568 §6.4.3 (645): Advert_Timer fires.
+      if (nowMs >= this.advertAtMs) this.advertise(nowMs, intents);
+      this.announcer.run(this.settings, this.announced(), nowMs, intents);
+      if (nowMs >= this.clashUntilMs) this.clashUntilMs = Infinity; // the other owner gave way
+    } else if (this.state === 'backup' && nowMs >= this.masterDownAtMs) {
+      this.masterDown(nowMs, intents);
+    }
+    this.check();
+  }
+
+  // A master that slept through its own Down interval (a stalled machine, a suspended one) has probably been replaced:
+  // it goes back before it sends, else both would be master until the next packet sorts them out.
+  private stepBackIfLate(nowMs: number, intents: Intents): boolean {
+    if (this.state !== 'master') return false;
+    const { config, downTimerAdverts } = this.settings;
+    const limitMs = masterDownMs(config.version, this.effectivePriority, config.advertIntMs, downTimerAdverts);
+    const silentMs = nowMs - this.lastSentAtMs;
+    if (silentMs <= limitMs) return false;
+    this.counters.late_master++;
+    this.masterAdvertIntMs = config.advertIntMs;
+    this.leaveMaster('backup', `we were silent for ${Math.round(silentMs)} ms`, false, nowMs, intents);
+    this.group?.onMemberBackup(this, nowMs, intents);
+    return true;
+  }
+
+  // RFC 9568 §6.4.2 (390): Active_Down_Timer fires.
+  private masterDown(nowMs: number, intents: Intents): void {
+    this.wantState = 'master';
+    if (this.group !== null && !this.group.canGoMaster(this)) {
+      this.masterDownAtMs = nowMs + this.masterDownMs;
+      return;
+    }
+    const heard =
+      this.masterAddress === null
+        ? 'no master was heard'
+        : `nothing heard in time from ${formatAddress(this.masterAddress)}`;
+    this.becomeMaster(heard, nowMs, intents);
+    this.group?.onMemberMaster(this, nowMs, intents);
+  }
+
+  // -------------------------------------------------------------------------------------------------- packets
+
+  /** A packet for this virtual router, not from ourselves. Refused ones change nothing but counters. */
+  onAdvert(advert: ReceivedAdvert, nowMs: number, intents: Intents): void {
+    // RFC 9568 §6.4.1: Initialize listens to nobody.
+    if (this.state !== 'backup' && this.state !== 'master') return;
+    const notes = this.notes;
+    notes.length = 0;
+    const refusal = checkAdvert(this, advert, this.host.wallMs(), notes);
+    const from = formatAddress(advert.source);
+    if (refusal !== '') {
+      this.logOnce(refusal, `ignoring advertisement from ${from}: ${refusal}`, intents);
+      return;
+    }
+    for (const note of notes) this.logOnce(note, `${note}, from ${from}`, intents);
+    this.stepBackIfLate(nowMs, intents);
+    if (this.state === 'backup') this.backupOnAdvert(advert, nowMs, intents);
+    else this.masterOnAdvert(advert, nowMs, intents);
+    this.check();
+  }
+
+  // RFC 9568 §6.4.2 (420)–(470).
+  private backupOnAdvert(advert: ReceivedAdvert, nowMs: number, intents: Intents): void {
+    const isNewMaster = !sameAddress(this.masterAddress, advert.source);
+    if (this.ownerLowered && (isNewMaster || advert.priority !== PRIORITY_OWNER)) this.lowerOwner(false);
+    if (advert.priority === PRIORITY_STOP) {
+      // (425): the master stops; the best of us is there first.
+      const { version, advertIntMs } = this.settings.config;
+      const intervalMs = version === 2 ? advertIntMs : this.masterAdvertIntMs;
+      // Never later than it would have been anyway: a flood of these must not keep a backup waiting for ever.
+      const soonestMs = nowMs + skewMs(version, this.effectivePriority, intervalMs);
+      this.masterDownAtMs = Math.min(this.masterDownAtMs, soonestMs);
+      return;
+    }
+    this.masterAddress ??= advert.source;
+    if (!this.isAccepted(advert.priority, nowMs)) {
+      // (455): discarded; the timer runs on, and at its end we preempt.
+      this.logOnce(
+        'lower',
+        `received lower priority (${advert.priority}) advertisement from ${formatAddress(advert.source)}, discarding`,
+        intents,
+      );
+      return;
+    }
+    // (435): the master stands.
+    if (isNewMaster) this.logged.clear();
+    this.masterAddress = advert.source;
+    this.learnInterval(advert, intents);
+    this.masterPriority = advert.priority;
+    this.masterDownAtMs = nowMs + this.masterDownMs;
+    this.countPreemptDelay(advert.priority, nowMs);
+    // A sync group may have kept us from becoming master; there is one again.
+    this.wantState = 'backup';
+  }
+
+  private isAccepted(priority: number, nowMs: number): boolean {
+    const { preempt, preemptDelayMs } = this.settings;
+    if (!preempt || priority >= this.effectivePriority) return true;
+    return preemptDelayMs > 0 && (this.preemptAtMs === Infinity || nowMs < this.preemptAtMs);
+  }
+
+  // preempt_delay counts from the first advert of a lower master and is called off by a higher one.
+  private countPreemptDelay(priority: number, nowMs: number): void {
+    if (this.settings.preemptDelayMs === 0) return;
+    if (priority >= this.effectivePriority) this.preemptAtMs = Infinity;
+    else if (this.preemptAtMs === Infinity) this.preemptAtMs = nowMs + this.settings.preemptDelayMs;
+  }
+
+  // RFC 9568 §6.4.2 (440): Active_Adver_Interval is the sender's; v2 has only its own.
+  private learnInterval(advert: ReceivedAdvert, intents: Intents): void {
+    const { config } = this.settings;
+    if (config.version === 2) return;
+    const learnedMs = learnedIntervalMs(advert.centiseconds, config.advertIntMs, this.host.learnedFactorMax);
+    if (learnedMs !== advert.centiseconds * 10) {
+      this.counters.interval_clamped++;
+      this.logOnce(
+        'interval',
+        `advertisement interval ${advert.centiseconds * 10} ms from ${formatAddress(advert.source)} taken as ${learnedMs} ms`,
+        intents,
+      );
+    }
+    this.masterAdvertIntMs = learnedMs;
+  }
+
+  // RFC 9568 §6.4.3 (700)–(760).
+  private masterOnAdvert(advert: ReceivedAdvert, nowMs: number, intents: Intents): void {
+    assert(this.source !== null, 'a master has a source address');
+    if (advert.priority === PRIORITY_STOP) {
+      // (705): tell the others at once that there is a master.
+      this.answer(nowMs, intents);
+      return;
+    }
+    const order = compareAddresses(advert.source, this.source);
+    const from = formatAddress(advert.source);
+    if (advert.priority === this.effectivePriority) {
+      if (order === 0) {
+        this.logOnce('same', `equal priority advertisement from ${from}, which is our own address`, intents);
+        return;
+      }
+      if (this.effectivePriority === PRIORITY_OWNER) this.ownersClash(advert, order, intents);
+    }
+    const mine = this.effectivePriority;
+    const isOutranked = advert.priority > mine || (advert.priority === mine && order > 0);
+    if (!isOutranked) {
+      this.defend(advert, nowMs, intents);
+      return;
+    }
+    // (735): a better one; from its advert on we are its backup. No priority 0: it is master already.
+    if (this.settings.higherPrioSendAdvert) this.sendAdvert(mine, nowMs, intents);
+    this.learnInterval(advert, intents);
+    this.masterPriority = advert.priority;
+    this.masterAddress = advert.source;
+    const why =
+      advert.priority > mine
+        ? `higher priority ${advert.priority}`
+        : `priority ${advert.priority} and the higher address`;
+    this.leaveMaster('backup', `${from} has ${why}, ours ${mine}`, false, nowMs, intents);
+    this.group?.onMemberBackup(this, nowMs, intents);
+  }
+
+  // (745): someone of lower rank believes to be master: split brain, or a network that was just joined again.
+  private defend(advert: ReceivedAdvert, nowMs: number, intents: Intents): void {
+    const { settings } = this;
+    this.counters.unexpected_master++;
+    this.logOnce(
+      'split',
+      `received advertisement from ${formatAddress(advert.source)} with lower priority ${advert.priority}, ours ${this.effectivePriority}: two masters`,
+      intents,
+      'warning',
+    );
+    if (settings.lowerPrioNoAdvert) {
+      if (!this.mayAnswer(nowMs)) return;
+      this.answeredAtMs = nowMs;
+    } else if (!this.answer(nowMs, intents)) {
+      return;
+    }
+    this.announcer.onLowerPriority(settings, this.announced(), nowMs, intents);
+    // The other side held the whole group, and only one of its adverts reaches us before it steps down.
+    for (const other of this.group?.others(this) ?? []) {
+      if (other.state === 'master') {
+        other.announcer.onLowerPriority(other.settings, other.announced(), nowMs, intents);
+      }
+    }
+    this.notify('MASTER_RX_LOWER_PRI', intents);
+  }
+
+  private mayAnswer(nowMs: number): boolean {
+    return nowMs - this.answeredAtMs >= this.settings.config.advertIntMs / REPLIES_PER_INTERVAL;
+  }
+
+  // At once, unless we did so a moment ago: then as soon as the limit allows. False: put off.
+  private answer(nowMs: number, intents: Intents): boolean {
+    if (this.mayAnswer(nowMs)) {
+      this.answeredAtMs = nowMs;
+      this.advertise(nowMs, intents);
+      return true;
+    }
+    this.counters.pri_zero_limited++;
+    const allowedAtMs = this.answeredAtMs + this.settings.config.advertIntMs / REPLIES_PER_INTERVAL;
+    this.advertAtMs = Math.min(this.advertAtMs, allowedAtMs);
+    return false;
+  }
+
+  // Two address owners is the operator's mistake; still one of them must give way. The lower address does so at once;
+  // the higher one sends two adverts, waits a little more than an interval, and gives way itself if that did not help.
+  private ownersClash(advert: ReceivedAdvert, order: number, intents: Intents): void {
+    const from = formatAddress(advert.source);
+    if (order > 0 || this.clashUntilMs !== Infinity) {
+      this.clashUntilMs = Infinity;
+      this.lowerOwner(true);
+      this.log(
+        'error',
+        `CONFIGURATION ERROR: we and ${from} are both address owners; our priority is lowered`,
+        intents,
+      );
+    } else if (this.clashAdvertsLeft === 0) {
+      this.clashAdvertsLeft = OWNER_CLASH_ADVERTS;
+      const theirsMs = this.settings.config.version === 2 ? advert.advertSeconds * 1000 : advert.centiseconds * 10;
+      this.clashIntervalMs = Math.max(this.settings.config.advertIntMs, theirsMs);
+      this.logOnce('clash', `CONFIGURATION ERROR: we and ${from} are both address owners`, intents, 'error');
+    }
+  }
+
+  private lowerOwner(isLowered: boolean): void {
+    this.ownerLowered = isLowered;
+    this.effectivePriority = isLowered ? PRIORITY_OWNER - 1 : PRIORITY_OWNER;
+  }
+
+  // -------------------------------------------------------------------------------------------------- sending
+
+  // One advert of ours, and the timer set anew (RFC 9568 §6.4.3 (650), (715)). The grid is kept as long as we are on
+  // time, so that small delays do not add up.
+  private advertise(nowMs: number, intents: Intents): void {
+    const { advertIntMs } = this.settings.config;
+    const gridMs = this.advertAtMs + advertIntMs;
+    const isOnGrid = nowMs >= this.advertAtMs && gridMs > nowMs;
+    this.advertAtMs = isOnGrid ? gridMs : nowMs + advertIntMs;
+    this.sendAdvert(this.effectivePriority, nowMs, intents);
+    if (this.clashAdvertsLeft > 0 && --this.clashAdvertsLeft === 0) {
+      this.clashUntilMs = nowMs + this.clashIntervalMs * OWNER_CLASH_WAIT;
+    }
+  }
+
+  private sendAdvert(priority: number, nowMs: number, intents: Intents): void {
+    const { config, group, peers } = this.settings;
+    if (this.source === null || (this.ifindex === 0 && config.interfaceName !== '')) return; // nothing to send with
+    const spec = this.advertSpec(priority, this.source);
+    const destinations = config.unicast ? peers.map((each) => each.address) : [group];
+    intents.push({
+      do: 'send-advert',
+      instance: config.name,
+      family: config.family,
+      ifindex: this.ifindex,
+      priority,
+      multicast: !config.unicast,
+      ttl: spec.ttl,
+      source: this.source,
+      packets: destinations.map((destination) => ({ destination, bytes: encodeAdvert(spec, destination) })),
+    });
+    this.lastSentAtMs = nowMs;
+    this.counters.advert_sent++;
+    if (priority === PRIORITY_STOP) this.counters.pri_zero_sent++;
+  }
+
+  private advertSpec(priority: number, source: Uint8Array): AdvertSpec {
+    const { config, auth, authKey, advertised } = this.settings;
+    this.ipId = this.ipId === IP_ID_MAX ? 1 : this.ipId + 1;
+    if (auth === 'ah') this.ahSequence = (this.ahSequence + 1) >>> 0;
+    return {
+      version: config.version,
+      vrid: config.vrid,
+      priority,
+      advertIntMs: config.advertIntMs,
+      addresses: advertised,
+      auth,
+      authKey,
+      pseudoHeader: config.checksumPseudoHeader,
+      source,
+      ttl: config.unicast ? config.unicastTtl : 255,
+      ipId: this.ipId,
+      ahSequence: this.ahSequence,
+      unicast: config.unicast,
+      trailer: this.nextTrailer(),
+    };
+  }
+
+  private nextTrailer(): AdvertSpec['trailer'] {
+    const auth = this.settings.config.authHmac;
+    const key = auth?.keys.find((each) => each.id === auth.sendId);
+    if (auth === null || key === undefined || auth.mode === 'receive-only') return null;
+    this.hmacSent = nextSequence(this.hmacSent, this.host.wallMs(), auth.windowMs);
+    return { keyId: key.id, key: key.secret, sequence: this.hmacSent };
+  }
+
+  // ------------------------------------------------------------------------------------------------- transitions
+
+  // RFC 9568 §6.4.2 (390)–(415), and §6.4.1 (345) for the owner's start: the advert first, so that the old master lets
+  // go of the addresses before ours are announced.
+  becomeMaster(reason: string, nowMs: number, intents: Intents): void {
+    assert(this.state !== 'master' && this.source !== null, 'only a runnable backup becomes master');
+    if (this.ownerLowered) this.lowerOwner(false);
+    this.enter('master', reason, nowMs, intents);
+    this.counters.become_master++;
+    this.masterDownAtMs = Infinity;
+    this.preemptAtMs = Infinity;
+    this.masterAdvertIntMs = this.settings.config.advertIntMs; // a master's own interval counts, whatever it learned
+    this.masterPriority = this.effectivePriority;
+    this.masterAddress = this.source;
+    this.clashAdvertsLeft = 0;
+    this.advertAtMs = nowMs;
+    this.advertise(nowMs, intents);
+    this.hold(intents);
+    this.announcer.onMaster(this.settings, this.announced(), nowMs, intents);
+    this.notify('MASTER', intents);
+  }
+
+  /** To BACKUP (RFC 9568 §6.4.3 (740)) or to FAULT (its Shutdown event, (625)). `stop`: priority 0 goes first. */
+  leaveMaster(to: 'backup' | 'fault', reason: string, stop: boolean, nowMs: number, intents: Intents): void {
+    assert(this.state === 'master', 'only a master can leave mastership');
+    if (stop) this.sendAdvert(PRIORITY_STOP, nowMs, intents);
+    this.announcer.cancel();
+    this.release(intents);
+    this.advertAtMs = Infinity;
+    this.clashUntilMs = Infinity;
+    this.clashAdvertsLeft = 0;
+    this.counters.release_master++;
+    this.wantState = to;
+    this.enter(to, reason, nowMs, intents);
+    this.preemptAtMs = Infinity;
+    this.masterDownAtMs = to === 'backup' ? nowMs + this.masterDownMs : Infinity;
+    this.notify(to === 'backup' ? 'BACKUP' : 'FAULT', intents);
+  }
+
+  /** RFC 9568 §6.4.1: Startup, from INIT or from FAULT. */
+  comeUp(reason: string, nowMs: number, intents: Intents): void {
+    assert(this.state === 'init' || this.state === 'fault', 'only a stopped instance comes up');
+    const isStart = this.state === 'init';
+    this.masterAdvertIntMs = this.settings.config.advertIntMs;
+    this.masterAddress = null;
+    this.masterPriority = 0;
+    this.preemptAtMs = Infinity;
+    // What a killed predecessor left behind would answer beside the real master.
+    if (isStart) this.release(intents);
+    const { isOwner, config } = this.settings;
+    if (isStart && isOwner && config.wantedState === 'MASTER') {
+      this.wantState = 'master';
+      if (this.group === null || this.group.canGoMaster(this)) {
+        this.becomeMaster('it owns the addresses', nowMs, intents);
+        this.group?.onMemberMaster(this, nowMs, intents);
+        return;
+      }
+    } else {
+      this.wantState = 'backup';
+    }
+    this.enter('backup', reason, nowMs, intents);
+    this.masterDownAtMs = nowMs + this.masterDownMs;
+    this.introduce(intents);
+    this.notify('BACKUP', intents);
+  }
+
+  // A unicast master may have forgotten our MAC; without it, its first adverts would wait for ARP.
+  private introduce(intents: Intents): void {
+    const { config } = this.settings;
+    if (!config.unicast || this.source === null || config.interfaceName === '') return;
+    const { name: instance, family, interfaceName } = config;
+    intents.push({ do: 'announce', instance, family, interfaceName, address: this.source, count: 1 });
+  }
+
+  /** It cannot or must not run. */
+  enterFault(reason: string, nowMs: number, intents: Intents): void {
+    if (this.state === 'fault') return;
+    if (this.state === 'master') {
+      this.leaveMaster('fault', reason, true, nowMs, intents);
+      return;
+    }
+    if (this.state === 'init') this.release(intents);
+    this.masterDownAtMs = Infinity;
+    this.wantState = 'fault';
+    this.enter('fault', reason, nowMs, intents);
+    this.notify('FAULT', intents);
+  }
+
+  /** Why it is faulty, for the log; '' when it is not. */
+  get faultWords(): string {
+    return this.isFaulty ? this.faultReason : '';
+  }
+
+  /** Back to BACKUP with the shortest timer: we mean to be master again as soon as everything is set up anew. */
+  restart(reason: string, nowMs: number, intents: Intents): void {
+    if (this.state !== 'master') return;
+    const { version, advertIntMs } = this.settings.config;
+    this.leaveMaster('backup', reason, true, nowMs, intents);
+    this.masterDownAtMs = nowMs + skewMs(version, this.effectivePriority, advertIntMs);
+    this.check();
+  }
+
+  /** The end: of the program or of the instance. */
+  stop(state: NotifyState, nowMs: number, intents: Intents): void {
+    if (this.state === 'master') {
+      this.sendAdvert(PRIORITY_STOP, nowMs, intents);
+      this.counters.release_master++;
+    }
+    this.announcer.cancel();
+    if (this.holdsAddresses) this.release(intents);
+    this.advertAtMs = Infinity;
+    this.masterDownAtMs = Infinity;
+    this.clashUntilMs = Infinity;
+    this.state = 'init';
+    this.wantState = 'init';
+    this.notify(state, intents);
+  }
+
+  private enter(state: VrrpState, reason: string, nowMs: number, intents: Intents): void {
+    this.state = state;
+    if (state === 'master') this.wantState = 'master';
+    this.sinceMs = nowMs;
+    this.sinceWallMs = this.host.wallMs();
+    this.logged.clear();
+    this.log('notice', `Entering ${state.toUpperCase()} STATE: ${reason}`, intents);
+  }
+
+  // -------------------------------------------------------------------------------------------------- conditions
+
+  /** Takes in what the outside is like. The caller settles the state afterwards, alone or with the sync group. */
+  setConditions(conditions: Conditions, nowMs: number, intents: Intents): void {
+    const { config } = this.settings;
+    this.ifindex = conditions.ifindex;
+    this.isPending = conditions.isPending;
+    this.weight = conditions.weight;
+    const isMissing = conditions.ifindex === 0 && config.interfaceName !== '';
+    this.faults = {
+      link: isMissing || (!conditions.isLinkUp && !config.dontTrackPrimary),
+      address: conditions.source === null,
+      tracker: conditions.trackerFaults.length,
+    };
+    // A master keeps its old source for the priority 0 with which it leaves.
+    if (conditions.source !== null || this.state !== 'master') this.source = conditions.source;
+    this.faultReason = this.faults.link
+      ? `interface ${config.interfaceName} is ${isMissing ? 'missing' : 'down'}`
+      : this.faults.address
+        ? 'there is no source address'
+        : conditions.trackerFaults.join(', ');
+    this.updatePriority(nowMs, intents);
+  }
+
+  // Priority moves only within 1–254, and the owner's not at all (RFC 9568 §6.1). Nothing is sent: the next advert
+  // carries it.
+  private updatePriority(nowMs: number, intents: Intents): void {
+    const { config, isOwner } = this.settings;
+    const wanted = isOwner ? PRIORITY_OWNER : Math.min(PRIORITY_OWNER - 1, Math.max(1, config.priority + this.weight));
+    if (this.ownerLowered && isOwner) return;
+    if (wanted === this.effectivePriority) return;
+    const before = this.masterDownMs;
+    this.log('info', `Changing effective priority from ${this.effectivePriority} to ${wanted}`, intents);
+    this.ownerLowered = false;
+    this.effectivePriority = wanted;
+    if (this.state === 'master') this.masterPriority = wanted;
+    // The running timer moves by as much as its skew did.
+    if (this.state === 'backup')
+      this.masterDownAtMs = Math.max(nowMs, this.masterDownAtMs + this.masterDownMs - before);
+    if (config.notifyPriorityChanges && this.state === 'master') this.notify('MASTER_PRIORITY', intents);
+    if (config.notifyPriorityChanges && this.state === 'backup') this.notify('BACKUP_PRIORITY', intents);
+  }
+
+  /** A new configuration of the same virtual router: state, timers and counters stay, differences are applied. */
+  reconfigure(settings: Settings, nowMs: number, intents: Intents): void {
+    const before = this.settings;
+    const downBefore = this.masterDownMs;
+    if (this.masterAdvertIntMs === before.config.advertIntMs) this.masterAdvertIntMs = settings.config.advertIntMs;
+    this.settings = settings;
+    if (this.ownerLowered && !settings.isOwner) this.ownerLowered = false;
+    if (this.state === 'backup') {
+      this.masterDownAtMs = Math.max(nowMs, this.masterDownAtMs + this.masterDownMs - downBefore);
+    }
+    if (this.state !== 'master') return;
+    this.exchange(before, nowMs, intents);
+    this.masterAdvertIntMs = settings.config.advertIntMs;
+    this.advertAtMs = nowMs; // neighbours hear of it at once
+    this.lastSentAtMs = nowMs; // a shorter interval than before does not make us late
+  }
+
+  // ---------------------------------------------------------------------------------------------------- resources
+
+  private hold(intents: Intents): void {
+    const { config, accept } = this.settings;
+    const instance = config.name;
+    const interfaceName = config.interfaceName;
+    this.holdsAddresses = true;
+    const addresses = [...config.addresses, ...config.excluded];
+    if (addresses.length > 0) intents.push({ do: 'add-addresses', instance, interfaceName, accept, addresses });
+    if (config.routes.length > 0) intents.push({ do: 'add-routes', instance, routes: config.routes });
+    if (config.rules.length > 0) intents.push({ do: 'add-rules', instance, rules: config.rules });
+  }
+
+  private release(intents: Intents): void {
+    const { config } = this.settings;
+    const instance = config.name;
+    this.holdsAddresses = false;
+    const addresses = [...config.addresses, ...config.excluded];
+    if (config.rules.length > 0) intents.push({ do: 'remove-rules', instance, rules: config.rules });
+    if (config.routes.length > 0) intents.push({ do: 'remove-routes', instance, routes: config.routes });
+    if (addresses.length > 0) {
+      intents.push({ do: 'remove-addresses', instance, interfaceName: config.interfaceName, addresses });
+    }
+  }
+
+  // A master's reload: only what differs is touched, and only what is new is announced.
+  private exchange(before: Settings, nowMs: number, intents: Intents): void {
+    const { config, accept } = this.settings;
+    const instance = config.name;
+    const { interfaceName } = config;
+    const had = [...before.config.addresses, ...before.config.excluded];
+    const wants = [...config.addresses, ...config.excluded];
+    const rules = difference(before.config.rules, config.rules);
+    const routes = difference(before.config.routes, config.routes);
+    const addresses = difference(had, wants);
+    if (rules.gone.length > 0) intents.push({ do: 'remove-rules', instance, rules: rules.gone });
+    if (routes.gone.length > 0) intents.push({ do: 'remove-routes', instance, routes: routes.gone });
+    if (addresses.gone.length > 0)
+      intents.push({ do: 'remove-addresses', instance, interfaceName, addresses: addresses.gone });
+    const added = accept === before.accept ? addresses.added : wants;
+    if (added.length > 0) intents.push({ do: 'add-addresses', instance, interfaceName, accept, addresses: added });
+    if (routes.added.length > 0) intents.push({ do: 'add-routes', instance, routes: routes.added });
+    if (rules.added.length > 0) intents.push({ do: 'add-rules', instance, rules: rules.added });
+    if (addresses.added.length > 0) {
+      const fresh = addresses.added.map((each) => announcedOf(each, interfaceName));
+      this.announcer.burst(this.settings, fresh, config.garp.masterRepeat, nowMs, intents);
+    }
+  }
+
+  announced(): Announced[] {
+    const { config } = this.settings;
+    return [...config.addresses, ...config.excluded].map((each) => announcedOf(each, config.interfaceName));
+  }
+
+  /** Whether this address, vanished from the kernel, is one the instance holds and cares about. */
+  isHolding(interfaceName: string, address: Uint8Array): boolean {
+    if (!this.holdsAddresses) return false;
+    const { config } = this.settings;
+    return [...config.addresses, ...config.excluded].some((each) => {
+      const where = each.interfaceName === '' ? this.interfaceOfAddresses() : each.interfaceName;
+      return !each.noTrack && where === interfaceName && sameAddress(addressOf(each.address), address);
+    });
+  }
+
+  /** Where addresses without an interface of their own live: the virtual MAC's interface, if there is one. */
+  interfaceOfAddresses(): string {
+    const { config } = this.settings;
+    return config.vmac === null ? config.interfaceName : vmacName(config.vmac.name, config.vrid);
+  }
+
+  // --------------------------------------------------------------------------------------------------------- words
+
+  notify(state: NotifyState, intents: Intents): void {
+    intents.push({ do: 'notify', type: 'INSTANCE', name: this.name, state, priority: this.effectivePriority });
+  }
+
+  private log(level: 'error' | 'warning' | 'notice' | 'info', text: string, intents: Intents): void {
+    intents.push({ do: 'log', level, text: `(${this.name}) ${text}` });
+  }
+
+  private logOnce(key: string, text: string, intents: Intents, level: 'error' | 'warning' | 'info' = 'info'): void {
+    if (this.logged.has(key) || this.logged.size >= LOGGED_MAX) return;
+    this.logged.add(key);
+    this.log(level, text, intents);
+  }
+
+  /** The warning for packets that carry our own source address: a mirror, a loop or a duplicate address. */
+  noteOwnAddress(intents: Intents): void {
+    this.logOnce('own', 'received an advertisement with our own source address', intents, 'warning');
+  }
+
+  /** The invariants of the head of this file; holds between any two calls. */
+  check(): void {
+    assert(this.holdsAddresses === (this.state === 'master'), 'addresses are held exactly while master');
+    assert(this.advertAtMs < Infinity === (this.state === 'master'), 'the advert timer runs exactly while master');
+    assert(
+      this.masterDownAtMs < Infinity === (this.state === 'backup'),
+      'the Master_Down timer runs exactly while backup',
+    );
+  }
+}
+
+// Reasons with numbers in them could be made at will by a stranger.
+const LOGGED_MAX = 16;
+
+/** keepalived's default name of a virtual router's interface. */
+export function vmacName(name: string, vrid: number): string {
+  return name === '' ? `vrrp.${vrid}` : name;
+}
+
+function announcedOf(address: VirtualAddress, interfaceName: string): Announced {
+  return {
+    family: address.family,
+    interfaceName: address.interfaceName === '' ? interfaceName : address.interfaceName,
+    address: addressOf(address.address),
+  };
+}
