@@ -1,12 +1,25 @@
 // Goal: rules and options see the message, the addresses and the variables they should, in traffic and not only in their
 // own tests. Method: one weir, an origin that says what it was sent, and answers that are known.
 
-import { equal, match } from 'node:assert/strict';
+import { deepEqual, equal, match } from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { freePort, makeFolder, startWeir } from '../../core/testing/weir-process.ts';
 
-const NAMES = ['switching', 'tcp', 'session', 'connect', 'names', 'told', 'captures', 'unsafe', 'origin'] as const;
+const NAMES = [
+  'switching',
+  'tcp',
+  'session',
+  'connect',
+  'names',
+  'told',
+  'captures',
+  'unsafe',
+  'mapped',
+  'proxied',
+  'receiver',
+  'origin',
+] as const;
 type Ports = Readonly<Record<(typeof NAMES)[number], number>>;
 
 async function makePorts(): Promise<Ports> {
@@ -99,6 +112,24 @@ frontend unsafe from base
   option accept-unsafe-violations-in-http-request
   default_backend plain
 
+frontend mapped from base
+  bind 127.0.0.1:${ports.mapped}
+  http-request set-dst-port req.hdr(x-port)
+  default_backend anywhere
+backend anywhere from base
+  http-reuse always
+  server s1 127.0.0.1
+
+frontend proxied from base
+  bind 127.0.0.1:${ports.proxied}
+  http-request set-src req.hdr(x-src) if { req.hdr(x-src) -m found }
+  default_backend proxied-origin
+backend proxied-origin from base
+  server s1 127.0.0.1:${ports.receiver} send-proxy
+frontend receiver from base
+  bind 127.0.0.1:${ports.receiver} accept-proxy
+  http-request return status 200 content-type text/plain lf-string "<%[src]>"
+
 frontend origin from base
   bind 127.0.0.1:${ports.origin}
   option accept-unsafe-violations-in-http-request
@@ -183,6 +214,17 @@ test('rules and options in traffic', { timeout: 30_000 }, async (context) => {
 
   await context.test('what a defaults section captures has the first slots of its sections', async () => {
     equal(bodyOf(await get(ports.captures, '/', 'x-a: one', 'x-b: two')), 'one two');
+  });
+
+  await context.test('a connection is used again for its own port and its own client alone', async () => {
+    const to = (port: number): string => `GET / HTTP/1.1\r\nhost: h\r\nx-port: ${port}\r\n`;
+    const mapped = `${to(ports.origin)}\r\n${to(ports.session)}\r\n${to(ports.origin)}\r\n${to(ports.session)}connection: close\r\n\r\n`;
+    const bodies = (await ask(ports.mapped, mapped)).match(/forwarded=|10\.0\.0\.2/g);
+    deepEqual(bodies, ['forwarded=', '10.0.0.2', 'forwarded=', '10.0.0.2']);
+    const from = (address: string): string => `GET / HTTP/1.1\r\nhost: h\r\nx-src: ${address}\r\n`;
+    const proxied = `${from('10.2.2.1')}\r\n${from('10.2.2.2')}\r\nGET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n`;
+    const sources = (await ask(ports.proxied, proxied)).match(/<[\d.]+>/g);
+    deepEqual(sources, ['<10.2.2.1>', '<10.2.2.2>', '<127.0.0.1>']);
   });
 
   await context.test('a request that is wrong passes where that is accepted', async () => {

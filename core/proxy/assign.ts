@@ -99,8 +99,9 @@ export function useServer(thread: ProxyThread, stream: Stream): void {
   thread.counters.cells[server.counterAt + counters.SESSIONS]! += 1;
   countChosen(thread, server, isChosen);
   const front = stream.front!;
-  if (stream.http) {
-    const idle = takeIdle(server, front, server.backend.proxy.httpReuse, stream.notFirst);
+  if (stream.http && !tellsOwnAddresses(stream, server)) {
+    const mappedPort = server.portFromClient ? mappedPortOf(stream, server) : 0;
+    const idle = takeIdle(server, front, server.backend.proxy.httpReuse, stream.notFirst, mappedPort);
     if (idle !== null) {
       stream.reusedBack = true;
       thread.counters.cells[server.counterAt + counters.REUSES]! += 1;
@@ -111,6 +112,16 @@ export function useServer(thread: ProxyThread, stream: Stream): void {
     }
   }
   connect(thread, stream, server);
+}
+
+// A PROXY header with addresses that rules gave to this request.
+function tellsOwnAddresses({ sourceSet, targetSet }: Stream, server: ServerLink): boolean {
+  return server.model.sendProxy !== 'none' && (sourceSet !== null || targetSet !== null);
+}
+
+// The port the client came to, plus the server's offset.
+function mappedPortOf(stream: Stream, server: ServerLink): number {
+  return (endsOf(stream).targetPort + server.model.portOffset) & 0xffff;
 }
 
 function waitForPlace(thread: ProxyThread, stream: Stream, backend: Backend, server: ServerLink | null): void {
@@ -170,6 +181,7 @@ function connect(thread: ProxyThread, stream: Stream, server: ServerLink): void 
   if (stream.rule.backTos >= 0) setSocketTos(fd, server.family, stream.rule.backTos);
   const back = thread.openConnection(fd, SIDE_BACK);
   back.server = server;
+  back.pinned = tellsOwnAddresses(stream, server);
   attachBack(stream, back);
   if (server.source !== null && !bindToSource(fd, server.source)) {
     connectFailed(thread, stream, 'S');
@@ -215,7 +227,8 @@ function mappedSockaddr(thread: ProxyThread, stream: Stream, back: Connection, s
   const at = thread.buffers.dataOffset(bufferId);
   const bytes = thread.bytes;
   for (let index = 0; index < server.sockaddrLength; index++) bytes[at + index] = bytes[server.sockaddrOffset + index]!;
-  const port = (endsOf(stream).targetPort + server.model.portOffset) & 0xffff;
+  const port = mappedPortOf(stream, server);
+  back.mappedPort = port;
   bytes[at + 2] = port >> 8;
   bytes[at + 3] = port & 255;
   return at;

@@ -122,6 +122,8 @@ export class Connection {
 
   // Back side
   server: ServerLink | null = null;
+  mappedPort = 0; // the port it went to, where the server takes that from the client; requests for another one go elsewhere
+  pinned = false; // its PROXY header tells addresses of one request alone: no other may follow
   idle = IDLE_NOT;
   idlePrevious: Connection | null = null;
   idleNext: Connection | null = null;

@@ -13,25 +13,37 @@ import type { ProxyThread } from './thread.ts';
 /** HAProxy's max-session-srv-conns: how many server connections one client connection keeps to itself. */
 const PRIVATE_COUNT_MAX = 5;
 
-/** An idle connection to the server that this request may use, or null. It leaves its list. */
+/**
+ * An idle connection to the server that this request may use, or null. It leaves its list.
+ * @param mappedPort the port this request goes to, where the server takes that from the client; else 0
+ */
 export function takeIdle(
   server: ServerLink,
   front: Connection,
   reuse: HttpReuse,
   notFirst: boolean,
+  mappedPort: number,
 ): Connection | null {
-  const own = findPrivate(front, server);
+  const own = findPrivate(front, server, mappedPort);
   if (own !== null) {
     unlinkIdle(own);
     return own;
   }
   if (server.idleCount === 0 || reuse === 'never') return null;
   let found: Connection | null = null;
-  if (notFirst) found = server.unprovenFirst ?? server.safeFirst;
-  else if (reuse === 'aggressive') found = server.safeFirst;
-  else if (reuse === 'always') found = server.safeFirst ?? server.unprovenFirst;
+  const safe = toPort(server.safeFirst, mappedPort);
+  if (notFirst) found = toPort(server.unprovenFirst, mappedPort) ?? safe;
+  else if (reuse === 'aggressive') found = safe;
+  else if (reuse === 'always') found = safe ?? toPort(server.unprovenFirst, mappedPort);
   if (found !== null) unlinkIdle(found);
   return found;
+}
+
+// The first of a list that went to this port: of most servers' the first at once.
+function toPort(first: Connection | null, mappedPort: number): Connection | null {
+  let back = first;
+  while (back !== null && back.mappedPort !== mappedPort) back = back.idleNext;
+  return back;
 }
 
 /** Keeps a connection for later requests; false when the limits say to close it instead. */
@@ -40,6 +52,7 @@ export function putIdle(thread: ProxyThread, back: Connection, front: Connection
   assert(server !== null && back.idle === IDLE_NOT, 'only a busy server connection becomes idle');
   const model = server.model;
   if (model.maxReuse >= 0 && back.requestCount > model.maxReuse) return false;
+  if (back.pinned) return false;
   if (server.sendsUniqueId) return false; // its PROXY header says whose request it was
   // A PROXY header speaks for one client: nobody else's request may follow it.
   if (server.backend.proxy.httpReuse === 'never' || model.sendProxy !== 'none') {
@@ -180,9 +193,9 @@ function linkBefore(back: Connection, first: Connection | null): void {
   if (first !== null) first.idlePrevious = back;
 }
 
-function findPrivate(front: Connection, server: ServerLink): Connection | null {
+function findPrivate(front: Connection, server: ServerLink, mappedPort: number): Connection | null {
   for (let back = front.privateFirst; back !== null; back = back.idleNext) {
-    if (back.server === server) return back;
+    if (back.server === server && back.mappedPort === mappedPort) return back;
   }
   return null;
 }

@@ -140,6 +140,7 @@ function refuseStream(
   const frontend = stream.frontend!;
   const log = stream.log;
   thread.counters.cells[frontend.counterAt + counters.FAILED_REQUESTS]! += 1;
+  if (front.tracked !== null) countTracked(thread, stream, front, 'http_req_cnt', 1);
   log.bytesUploaded = front.headBuffer === NO_BUFFER ? 0 : front.headEnd - front.headStart;
   log.markIdle = MARK_NONE;
   log.markRequest = MARK_NONE;

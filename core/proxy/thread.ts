@@ -260,6 +260,8 @@ export class ProxyThread {
     if (connection.tracked !== null) stopTracking(this, connection);
     connection.ownSource = null;
     connection.ownTarget = null;
+    connection.mappedPort = 0;
+    connection.pinned = false;
     if (connection.variables !== null) this.language.variables.give(connection.variables);
     connection.variables = null;
     connection.requestCount = 0;

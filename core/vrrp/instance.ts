@@ -79,6 +79,7 @@ export class Instance implements Receiver {
   private clashIntervalMs = 0;
   clashUntilMs = Infinity;
   private answeredAtMs = -Infinity;
+  private isAnswerPutOff = false;
   readonly announcer = new Announcer();
 
   ipId = 0;
@@ -325,6 +326,7 @@ export class Instance implements Receiver {
       return true;
     }
     this.counters.pri_zero_limited++;
+    this.isAnswerPutOff = true;
     const allowedAtMs = this.answeredAtMs + this.settings.config.advertIntMs / REPLIES_PER_INTERVAL;
     this.advertAtMs = Math.min(this.advertAtMs, allowedAtMs);
     return false;
@@ -365,6 +367,10 @@ export class Instance implements Receiver {
     const isOnGrid = nowMs >= this.advertAtMs && gridMs > nowMs;
     this.advertAtMs = isOnGrid ? gridMs : nowMs + advertIntMs;
     this.sendAdvert(this.effectivePriority, nowMs, intents);
+    if (this.isAnswerPutOff) {
+      this.isAnswerPutOff = false;
+      this.answeredAtMs = nowMs;
+    }
     if (this.clashAdvertsLeft > 0 && --this.clashAdvertsLeft === 0) {
       this.clashUntilMs = nowMs + this.clashIntervalMs * OWNER_CLASH_WAIT;
     }

@@ -163,6 +163,8 @@ function showTable(call: Call): Answer {
   if (call.word(2) === '') return dump(call.control.tables.tables.map((table) => header(table, nowMs)).join(''));
   const table = tableOf(call);
   const entries = chosen(call, table, nowMs);
+  // A key that is not there is answered with nothing at all.
+  if (call.word(3) === 'key' && entries.length === 0) return dump('');
   return dump(header(table, nowMs) + entries.map((entry) => line(table, entry, nowMs)).join(''));
 }
 

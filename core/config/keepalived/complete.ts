@@ -19,7 +19,8 @@ const HMAC_WINDOW_SECONDS_MIN = 5;
 const HMAC_WINDOW_SECONDS_MAX = 300;
 const HMAC_TRAILER_BYTES = 28;
 
-type Step = (instance: InstanceDraft, parse: Parse) => boolean | void;
+/** False: keepalived would not start. */
+type Step = (instance: InstanceDraft, parse: Parse) => unknown;
 
 /** Settles all instances and groups. False: there is something keepalived would not start with. */
 export function completeAll(parse: Parse): boolean {

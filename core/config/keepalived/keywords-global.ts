@@ -45,7 +45,7 @@ const globalRepeat = (name: string, set: (global: GlobalDraft, count: number) =>
 
 const globalInterval = (name: string, key: 'garpIntervalUs' | 'gnaIntervalUs'): Row =>
   decimal(
-    { min: 0, max: UINT_MAX, places: 6 },
+    { min: 1, max: UINT_MAX, places: 6 },
     (parse, us, word) => {
       parse.global[key] = us;
       if (us >= SECOND_US) parse.diagnostics.notice(`The ${name} is very large - ${word} seconds`);

@@ -52,7 +52,7 @@ const processRows: KeywordTable = {
   bfd_process_name: ignored(NAMES),
   set_supplementary_groups: refused('scripts run with their main group only'),
   umask: ignored('the files weir writes have a mode of their own, 0600'),
-  random_seed: ignored('${_RANDOM} has no other use than to differ'),
+  random_seed: ignored('random numbers have no other use here than to differ'),
 };
 
 function takeRealTimePriority(words: Words, parse: Parse): void {

@@ -81,14 +81,14 @@ function load(
     reader.includes.check = change(reader.includes.check);
   };
   try {
-    walk(reader, globalTable(), parse, true);
+    walk(reader, globalTable(), parse);
     diagnostics.at('', 0);
     if (reader.includes.failed) {
       diagnostics.exitCode = 6;
       return null;
     }
     const replay = new Replay(reader.lines, diagnostics);
-    walk(replay, blockTable(replay), parse, false);
+    walk(replay, blockTable(replay), parse);
     diagnostics.at('', 0);
     if (parse.interfaceMissing) {
       diagnostics.error('Non-existent interface specified in configuration', 4);

@@ -11,9 +11,9 @@ import { splitWords, Words } from './words.ts';
 const BLOCK_LINE_COUNT_MAX = 100_000;
 const LEVEL_MAX = 16; // the tables are not deeper
 
-/** Reads `source` to its end with `table`; `inactive` words open blocks that are passed over. */
-export function walk(source: LineSource, table: KeywordTable, parse: Parse, reportUnknown: boolean): void {
-  const walker = new Walker(source, parse, reportUnknown);
+/** Reads `source` to its end with `table`. */
+export function walk(source: LineSource, table: KeywordTable, parse: Parse): void {
+  const walker = new Walker(source, parse);
   parse.blockLines = (words) => walker.blockLines(words);
   parse.skipBlock = (opened) => walker.skip(opened);
   walker.block(table, false, 0);
@@ -22,13 +22,11 @@ export function walk(source: LineSource, table: KeywordTable, parse: Parse, repo
 class Walker {
   private readonly source: LineSource;
   private readonly parse: Parse;
-  private readonly reportUnknown: boolean;
   private skipDepth = 0; // 0 not skipping; -1 from the next brace on; n inside n braces
 
-  constructor(source: LineSource, parse: Parse, reportUnknown: boolean) {
+  constructor(source: LineSource, parse: Parse) {
     this.source = source;
     this.parse = parse;
-    this.reportUnknown = reportUnknown;
   }
 
   skip(opened: boolean): void {
@@ -82,7 +80,7 @@ class Walker {
     const word = words.at(0);
     const row = Object.hasOwn(table, word) ? table[word]! : undefined;
     if (row === undefined) {
-      if (this.reportUnknown || level > 0) this.parse.warning(`Unknown keyword '${word}'`);
+      this.parse.warning(`Unknown keyword '${word}'`);
       return;
     }
     row.set(words, this.parse);
