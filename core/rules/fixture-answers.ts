@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import type { AclAst } from '../model/language.ts';
 import type { Model } from '../model/model.ts';
 import type { HttpErrors, ReplyAst, RuleAst, RuleSetName } from '../model/rules.ts';
-import { requestSubject } from '../sample/http-fixture.ts';
+import { requestSubject } from '../sample/fixture-http.ts';
 import type { ParseScope, UsePlace } from '../sample/parse-scope.ts';
 import type { Linker } from '../sample/rows.ts';
 import type { Subject } from '../sample/subject.ts';

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { Model } from '../model/model.ts';
 import { ServerLoad } from '../shared/server-load.ts';
 import { SERVER_MAINT, SERVER_UP, ServerWords } from '../shared/server-words.ts';
-import { allRows, describe, Harness, rowOf, textSample } from './convert-fixture.ts';
+import { allRows, describe, Harness, rowOf, textSample } from './fixture-convert.ts';
 import { zoneName } from './convert-zone.ts';
 import { LOG_SERVER_STATS, LogRecord } from './log-record.ts';
 import type { CaptureStore, Subject } from './subject.ts';

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { compileExpression } from './compile.ts';
 import { parseExpression } from './expression-parse.ts';
 import { LanguageBench } from './fixture-language.ts';
-import { requestSubject, textOf } from './http-fixture.ts';
+import { requestSubject, textOf } from './fixture-http.ts';
 import { Sample } from './types.ts';
 
 const bench = new LanguageBench();

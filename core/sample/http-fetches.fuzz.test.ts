@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import type { Prng } from '../base/prng.ts';
 import { fuzz } from '../testing/fuzz.ts';
-import { all, httpRows, one, requestSubject, responseSubject, tcpSubject } from './http-fixture.ts';
+import { all, httpRows, one, requestSubject, responseSubject, tcpSubject } from './fixture-http.ts';
 import { ParamScan } from './http-params.ts';
 import { ADDRESS_IPV6, readAddress, readInt } from './http-values.ts';
 

@@ -13,7 +13,7 @@ import {
   responseSubject,
   rowOf,
   tcpSubject,
-} from './http-fixture.ts';
+} from './fixture-http.ts';
 import { FAMILY_INET6, FAMILY_UNIX, type Subject } from './subject.ts';
 import * as types from './types.ts';
 import { Sample } from './types.ts';

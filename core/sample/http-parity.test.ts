@@ -20,7 +20,7 @@ import {
   requestSubject,
   responseSubject,
   rowOf,
-} from './http-fixture.ts';
+} from './fixture-http.ts';
 import * as types from './types.ts';
 import { placesOf } from './validity.ts';
 

@@ -5,15 +5,22 @@
 // addresses are held exactly while master; a master has an advert timer, a backup a Master_Down timer, the rest none.
 
 import { assert } from '../base/assert.ts';
-import type { VirtualAddress } from '../model/vrrp.ts';
-import { addressOf, compareAddresses, formatAddress, sameAddress } from './address.ts';
-import { nextSequence, type SenderSequence, type Sequence } from './auth.ts';
+import { compareAddresses, formatAddress, sameAddress } from './address.ts';
+import { nextAdvert, type SendLine } from './advert.ts';
+import type { SenderSequence, Sequence } from './auth.ts';
 import type { FaultCauses, Intents, NotifyState, VrrpCounters, VrrpState } from './contract.ts';
 import { newCounters } from './counters.ts';
 import { type Announced, Announcer } from './garp.ts';
-import { type AdvertSpec, encodeAdvert, type ReceivedAdvert } from './packet.ts';
+import { encodeAdvert, type ReceivedAdvert } from './packet.ts';
 import { checkAdvert, type Receiver } from './receive.ts';
-import { difference } from './resources.ts';
+import {
+  addResources,
+  announcedOf,
+  exchangeResources,
+  heldAddresses,
+  isTrackedAddress,
+  removeResources,
+} from './resources.ts';
 import type { Settings } from './settings.ts';
 import { learnedIntervalMs, masterDownMs, PRIORITY_OWNER, PRIORITY_STOP, skewMs } from './timers.ts';
 
@@ -47,9 +54,8 @@ export interface Conditions {
 const REPLIES_PER_INTERVAL = 16;
 const OWNER_CLASH_ADVERTS = 2;
 const OWNER_CLASH_WAIT = 1.2;
-const IP_ID_MAX = 0xffff;
 
-export class Instance implements Receiver {
+export class Instance implements Receiver, SendLine {
   settings: Settings;
   group: Companions | null = null;
   state: VrrpState = 'init';
@@ -379,7 +385,7 @@ export class Instance implements Receiver {
   private sendAdvert(priority: number, nowMs: number, intents: Intents): void {
     const { config, group, peers } = this.settings;
     if (this.source === null || (this.ifindex === 0 && config.interfaceName !== '')) return; // nothing to send with
-    const spec = this.advertSpec(priority, this.source);
+    const spec = nextAdvert(this, this.settings, priority, this.source, this.host.wallMs());
     const destinations = config.unicast ? peers.map((each) => each.address) : [group];
     intents.push({
       do: 'send-advert',
@@ -395,36 +401,6 @@ export class Instance implements Receiver {
     this.lastSentAtMs = nowMs;
     this.counters.advert_sent++;
     if (priority === PRIORITY_STOP) this.counters.pri_zero_sent++;
-  }
-
-  private advertSpec(priority: number, source: Uint8Array): AdvertSpec {
-    const { config, auth, authKey, advertised } = this.settings;
-    this.ipId = this.ipId === IP_ID_MAX ? 1 : this.ipId + 1;
-    if (auth === 'ah') this.ahSequence = (this.ahSequence + 1) >>> 0;
-    return {
-      version: config.version,
-      vrid: config.vrid,
-      priority,
-      advertIntMs: config.advertIntMs,
-      addresses: advertised,
-      auth,
-      authKey,
-      pseudoHeader: config.checksumPseudoHeader,
-      source,
-      ttl: config.unicast ? config.unicastTtl : 255,
-      ipId: this.ipId,
-      ahSequence: this.ahSequence,
-      unicast: config.unicast,
-      trailer: this.nextTrailer(),
-    };
-  }
-
-  private nextTrailer(): AdvertSpec['trailer'] {
-    const auth = this.settings.config.authHmac;
-    const key = auth?.keys.find((each) => each.id === auth.sendId);
-    if (auth === null || key === undefined || auth.mode === 'receive-only') return null;
-    this.hmacSent = nextSequence(this.hmacSent, this.host.wallMs(), auth.windowMs);
-    return { keyId: key.id, key: key.secret, sequence: this.hmacSent };
   }
 
   // ------------------------------------------------------------------------------------------------- transitions
@@ -608,7 +584,8 @@ export class Instance implements Receiver {
       this.masterDownAtMs = Math.max(nowMs, this.masterDownAtMs + this.masterDownMs - downBefore);
     }
     if (this.state !== 'master') return;
-    this.exchange(before, nowMs, intents);
+    const fresh = exchangeResources(before, settings, intents);
+    this.announcer.burst(settings, fresh, settings.config.garp.masterRepeat, nowMs, intents);
     this.masterAdvertIntMs = settings.config.advertIntMs;
     this.advertAtMs = nowMs; // neighbours hear of it at once
     this.lastSentAtMs = nowMs; // a shorter interval than before does not make us late
@@ -617,71 +594,22 @@ export class Instance implements Receiver {
   // ---------------------------------------------------------------------------------------------------- resources
 
   private hold(intents: Intents): void {
-    const { config, accept } = this.settings;
-    const instance = config.name;
-    const interfaceName = config.interfaceName;
     this.holdsAddresses = true;
-    const addresses = [...config.addresses, ...config.excluded];
-    if (addresses.length > 0) intents.push({ do: 'add-addresses', instance, interfaceName, accept, addresses });
-    if (config.routes.length > 0) intents.push({ do: 'add-routes', instance, routes: config.routes });
-    if (config.rules.length > 0) intents.push({ do: 'add-rules', instance, rules: config.rules });
+    addResources(this.settings, intents);
   }
 
   private release(intents: Intents): void {
-    const { config } = this.settings;
-    const instance = config.name;
     this.holdsAddresses = false;
-    const addresses = [...config.addresses, ...config.excluded];
-    if (config.rules.length > 0) intents.push({ do: 'remove-rules', instance, rules: config.rules });
-    if (config.routes.length > 0) intents.push({ do: 'remove-routes', instance, routes: config.routes });
-    if (addresses.length > 0) {
-      intents.push({ do: 'remove-addresses', instance, interfaceName: config.interfaceName, addresses });
-    }
-  }
-
-  // A master's reload: only what differs is touched, and only what is new is announced.
-  private exchange(before: Settings, nowMs: number, intents: Intents): void {
-    const { config, accept } = this.settings;
-    const instance = config.name;
-    const { interfaceName } = config;
-    const had = [...before.config.addresses, ...before.config.excluded];
-    const wants = [...config.addresses, ...config.excluded];
-    const rules = difference(before.config.rules, config.rules);
-    const routes = difference(before.config.routes, config.routes);
-    const addresses = difference(had, wants);
-    if (rules.gone.length > 0) intents.push({ do: 'remove-rules', instance, rules: rules.gone });
-    if (routes.gone.length > 0) intents.push({ do: 'remove-routes', instance, routes: routes.gone });
-    if (addresses.gone.length > 0)
-      intents.push({ do: 'remove-addresses', instance, interfaceName, addresses: addresses.gone });
-    const added = accept === before.accept ? addresses.added : wants;
-    if (added.length > 0) intents.push({ do: 'add-addresses', instance, interfaceName, accept, addresses: added });
-    if (routes.added.length > 0) intents.push({ do: 'add-routes', instance, routes: routes.added });
-    if (rules.added.length > 0) intents.push({ do: 'add-rules', instance, rules: rules.added });
-    if (addresses.added.length > 0) {
-      const fresh = addresses.added.map((each) => announcedOf(each, interfaceName));
-      this.announcer.burst(this.settings, fresh, config.garp.masterRepeat, nowMs, intents);
-    }
+    removeResources(this.settings, intents);
   }
 
   announced(): Announced[] {
-    const { config } = this.settings;
-    return [...config.addresses, ...config.excluded].map((each) => announcedOf(each, config.interfaceName));
+    return heldAddresses(this.settings).map((each) => announcedOf(each, this.settings));
   }
 
   /** Whether this address, vanished from the kernel, is one the instance holds and cares about. */
   isHolding(interfaceName: string, address: Uint8Array): boolean {
-    if (!this.holdsAddresses) return false;
-    const { config } = this.settings;
-    return [...config.addresses, ...config.excluded].some((each) => {
-      const where = each.interfaceName === '' ? this.interfaceOfAddresses() : each.interfaceName;
-      return !each.noTrack && where === interfaceName && sameAddress(addressOf(each.address), address);
-    });
-  }
-
-  /** Where addresses without an interface of their own live: the virtual MAC's interface, if there is one. */
-  interfaceOfAddresses(): string {
-    const { config } = this.settings;
-    return config.vmac === null ? config.interfaceName : vmacName(config.vmac.name, config.vrid);
+    return this.holdsAddresses && isTrackedAddress(this.settings, interfaceName, address);
   }
 
   // --------------------------------------------------------------------------------------------------------- words
@@ -718,16 +646,3 @@ export class Instance implements Receiver {
 
 // Reasons with numbers in them could be made at will by a stranger.
 const LOGGED_MAX = 16;
-
-/** keepalived's default name of a virtual router's interface. */
-export function vmacName(name: string, vrid: number): string {
-  return name === '' ? `vrrp.${vrid}` : name;
-}
-
-function announcedOf(address: VirtualAddress, interfaceName: string): Announced {
-  return {
-    family: address.family,
-    interfaceName: address.interfaceName === '' ? interfaceName : address.interfaceName,
-    address: addressOf(address.address),
-  };
-}

@@ -17,8 +17,9 @@ import type {
 } from './contract.ts';
 import { newCounters } from './counters.ts';
 import { exportInstance, importInstance, statusOf } from './hand-over.ts';
-import { type Conditions, type Host, Instance, vmacName } from './instance.ts';
+import { type Conditions, type Host, Instance } from './instance.ts';
 import { parsePacket, type ReceivedAdvert } from './packet.ts';
+import { vmacName } from './resources.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { SyncGroup } from './sync-group.ts';
 import { LEARNED_FACTOR_MAX } from './timers.ts';

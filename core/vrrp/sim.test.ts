@@ -125,6 +125,7 @@ interface Node {
   router: VrrpRouter | null;
   held: Set<string>;
   states: Map<string, string>;
+  sentAtMs: Map<string, number>;
   clockOffsetMs: number;
   wallOffsetMs: number;
   wakeAtMs: number;
@@ -148,7 +149,10 @@ class World {
   private nowMs = 0;
   private jitterMs: number;
   private isHostile = false;
-  private transitions = 0;
+  // What the scenarios have come across, so that a test can tell that they came across it.
+  transitions = 0;
+  lateCount = 0;
+  hostileCount = 0;
   private sideOf: number[] = [];
   private lastFact: AdvertFact | null = null;
   // Since when there have been two masters of a virtual router on a side, after the bound; by "side router".
@@ -168,6 +172,7 @@ class World {
         router: null,
         held: new Set(),
         states: new Map(),
+        sentAtMs: new Map(),
         clockOffsetMs: this.prng.below(1_000_000) / 7,
         wallOffsetMs: 0,
         wakeAtMs: Infinity,
@@ -310,6 +315,7 @@ class World {
   private carryOut(index: number, node: Node, intent: Intent): void {
     switch (intent.do) {
       case 'send-advert':
+        node.sentAtMs.set(intent.instance, this.nowMs);
         if (node.isLinkUp) this.transmit(index, intent);
         return;
       case 'add-addresses':
@@ -467,7 +473,21 @@ class World {
     this.tellOutside(index);
     for (const fact of inbox) node.router.onAdvert(fact, this.localMs(node), this.intents);
     node.router.onTime(this.localMs(node), this.intents);
+    this.checkLate(node);
     this.after(index);
+  }
+
+  // Who slept through its own Down must not send as master before it has been backup.
+  private checkLate(node: Node): void {
+    for (const [name, sentAtMs] of node.sentAtMs) {
+      if (node.states.get(name) !== 'MASTER' || this.nowMs - sentAtMs <= this.plan.downMaxMs) continue;
+      this.lateCount++;
+      for (const intent of this.intents) {
+        if (intent.do === 'notify' && intent.name === name) break;
+        const isSent = intent.do === 'send-advert' && intent.instance === name && intent.priority > 0;
+        assert.ok(!isSent, 'a master that was late for its own Down sent before it stepped back');
+      }
+    }
   }
 
   // A packet that must be refused, made from a real one, to everybody; and the next in a twentieth of an interval.
@@ -484,6 +504,7 @@ class World {
     const { bytes, start, end, source, destination } = parsed;
     if (broken !== null && isChecksumRight(broken.version, source, destination, fact.bytes, start, end)) return;
     if (isTrailerOnly(parsed.version, bytes.length - start, at - start)) return;
+    this.hostileCount++;
     for (const [index, node] of this.nodes.entries()) {
       if (node.router === null || node.isFrozen) continue;
       const before = node.router.deadlineMs;
@@ -595,12 +616,11 @@ function numberFromEnv(name: string, otherwise: number): number {
   return value;
 }
 
-function runSeed(seed: number, make: MakeRouter): number {
-  let world: World | null = null;
+function runSeed(seed: number, make: MakeRouter): World {
   try {
-    world = new World(seed, make);
+    const world = new World(seed, make);
     world.run();
-    return world.steps;
+    return world;
   } catch (error) {
     const reason = error instanceof Error ? error.stack : String(error);
     throw new Error(`the simulation failed; replay it with FUZZ_SEED=${seed} SIM_STEPS=1\n${reason}`, { cause: error });
@@ -615,11 +635,23 @@ test('elections come out right in a million steps of bad networks and worse mach
   const startedMs = performance.now();
   let steps = 0;
   let seed = first;
-  for (; steps < wanted; seed++) steps += runSeed(seed, honest);
+  let transitions = 0;
+  let lateCount = 0;
+  let hostileCount = 0;
+  for (; steps < wanted; seed++) {
+    const world = runSeed(seed, honest);
+    steps += world.steps;
+    transitions += world.transitions;
+    lateCount += world.lateCount;
+    hostileCount += world.hostileCount;
+  }
   const seconds = (performance.now() - startedMs) / 1000;
   context.diagnostic(
-    `${steps} steps in ${seed - first} scenarios from seed ${first}: ${seconds.toFixed(1)} s, ${Math.round(steps / seconds)} steps/s`,
+    `${steps} steps in ${seed - first} scenarios from seed ${first}: ${seconds.toFixed(1)} s, ${Math.round(steps / seconds)} steps/s; ` +
+      `${transitions} transitions, ${lateCount} late masters, ${hostileCount} hostile packets`,
   );
+  if (wanted < STEPS_DEFAULT) return;
+  assert.ok(transitions > steps / 100 && lateCount > 100 && hostileCount > 1000, 'the scenarios were too tame');
 });
 
 // Each mutant has one bug; within a few hundred scenarios the invariants must notice.
@@ -648,6 +680,34 @@ const mutants: Record<string, MakeRouter> = {
         wallMs,
       },
     ),
+  'that gives way to no equal': (model, wallMs) =>
+    new (class extends VrrpRouter {
+      override onAdvert(...[fact, nowMs, intents]: Parameters<VrrpRouter['onAdvert']>): void {
+        const status = this.status(nowMs)[0];
+        const isEqual = parsePacket(fact)?.priority === status?.effectivePriority;
+        if (status?.state !== 'master' || !isEqual) super.onAdvert(fact, nowMs, intents);
+      }
+    })(model, { wallMs }),
+  'whose timers bad packets set anew': (model, wallMs) =>
+    new (class extends VrrpRouter {
+      postponedMs = 0;
+      override get deadlineMs(): number {
+        return super.deadlineMs + this.postponedMs;
+      }
+      override onAdvert(...[fact, nowMs, intents]: Parameters<VrrpRouter['onAdvert']>): void {
+        const before = this.status(nowMs)[0]?.counters.chk_err;
+        super.onAdvert(fact, nowMs, intents);
+        this.postponedMs = this.status(nowMs)[0]?.counters.chk_err === before ? 0 : 1;
+      }
+    })(model, { wallMs }),
+  'that goes on after it slept': (model, wallMs) =>
+    new (class extends VrrpRouter {
+      override onTime(...[nowMs, intents]: Parameters<VrrpRouter['onTime']>): void {
+        // As if it had been awake all the time: a call for each deadline, in the past.
+        while (this.deadlineMs < nowMs) super.onTime(this.deadlineMs, intents);
+        super.onTime(nowMs, intents);
+      }
+    })(model, { wallMs }),
   'whose sync groups are ignored': (model, wallMs) => new VrrpRouter({ ...model, groups: [] }, { wallMs }),
   'that leaves a killed one’s addresses in place': (model, wallMs) =>
     new (class extends VrrpRouter {

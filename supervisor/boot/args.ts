@@ -9,6 +9,9 @@ export interface CommandLine {
   files: string[]; // in order; files or directories
   folder: string; // -C; '' stay
   check: boolean; // -c
+  configTest: boolean; // --config-test: keepalived's own check of a keepalived.conf
+  configTestLog: string; // --config-test=FILE; '' stderr
+  configId: string; // --config-id: what @id in a keepalived.conf means; '' the host name
   daemon: boolean; // -D
   foreground: boolean; // -db, or -d
   debug: boolean; // -d
@@ -50,6 +53,9 @@ function newCommandLine(): CommandLine {
     files: [],
     folder: '',
     check: false,
+    configTest: false,
+    configTestLog: '',
+    configId: '',
     daemon: false,
     foreground: false,
     debug: false,
@@ -102,9 +108,20 @@ function takeLong(line: CommandLine, words: readonly string[], at: number): Step
   const word = words[at]!;
   if (word === '--help') return { kind: 'help' };
   if (word === '--version') return { kind: 'version', form: 'short' };
-  const [name, glued] = word.split('=', 2) as [string, string | undefined];
-  if (name !== '--engine') return { kind: 'usage' };
+  const equals = word.indexOf('=');
+  const name = equals < 0 ? word : word.slice(0, equals);
+  const glued = equals < 0 ? undefined : word.slice(equals + 1);
+  if (name === '--config-test') {
+    line.configTest = true;
+    line.configTestLog = glued ?? '';
+    return 1;
+  }
   const value = glued ?? words[at + 1];
+  if (name === '--config-id' && value !== undefined) {
+    line.configId = value;
+    return glued === undefined ? 2 : 1;
+  }
+  if (name !== '--engine') return { kind: 'usage' };
   if (value !== 'uring' && value !== 'epoll') {
     return { kind: 'refused', message: `option '--engine' expects 'uring' or 'epoll', not '${value ?? ''}'` };
   }

@@ -8,7 +8,9 @@ import { evaluateCommandCondition } from '../../core/config/haproxy/command-cond
 import { dumpKeywords } from '../../core/config/haproxy/dump.ts';
 import { Environment } from '../../core/config/haproxy/environment.ts';
 import { loadConfiguration } from '../../core/config/haproxy/load.ts';
+import { isKeepalivedFile } from '../../core/config/keepalived/detect.ts';
 import type { Model } from '../../core/model/model.ts';
+import type { VrrpModel } from '../../core/model/vrrp.ts';
 import type { CommandLine } from './args.ts';
 import { isDaemonChild } from './daemon.ts';
 import { type Messages, writeAll } from './messages.ts';
@@ -20,13 +22,47 @@ export function conditionExitCode(condition: string, messages: Messages): number
   return exitCode;
 }
 
+/** All that the files say. */
+export interface LoadedConfiguration {
+  readonly model: Model;
+  readonly vrrp: VrrpModel | null; // null: no keepalived.conf among the files
+  readonly vrrpFiles: readonly string[]; // those that are keepalived's, as named on the command line
+}
+
+/** As loadForRun, with the files that are keepalived's. */
+export async function loadAllForRun(
+  line: CommandLine,
+  messages: Messages,
+  commands: readonly string[],
+): Promise<LoadedConfiguration | number> {
+  const vrrpFiles = line.files.filter(isKeepalivedFile);
+  if (vrrpFiles.length === 0) {
+    const model = loadForRun(line, messages, commands);
+    return typeof model === 'number' ? model : { model, vrrp: null, vrrpFiles };
+  }
+  const { loadVrrpForRun } = await import('./check-vrrp.ts');
+  // The daemon says again what its launcher would.
+  const willSpeakLater = line.daemon && !line.check && !isDaemonChild();
+  messages.quiet = line.quiet && !line.verbose;
+  const vrrp = loadVrrpForRun(vrrpFiles, line, willSpeakLater ? null : messages);
+  const model = loadForRun(line, messages, commands, vrrp !== null && vrrp.instances.length > 0);
+  if (vrrp === null) return 1;
+  return typeof model === 'number' ? model : { model, vrrp, vrrpFiles };
+}
+
 /**
  * The model to run with, or the exit code when there is nothing to run: an error, or a mere check. `commands` is what
- * -dKcli lists; it may be empty when the command line has no -dK.
+ * -dKcli lists; it may be empty when the command line has no -dK. Files of keepalived are passed over;
+ * `otherWork`: there is something to do besides listening.
  */
-export function loadForRun(line: CommandLine, messages: Messages, commands: readonly string[]): Model | number {
+export function loadForRun(
+  line: CommandLine,
+  messages: Messages,
+  commands: readonly string[],
+  otherWork = false,
+): Model | number {
   const { model, diagnostics, listenerCount, environment } = loadConfiguration({
-    files: line.files,
+    files: line.files.filter((file) => !isKeepalivedFile(file)),
     programName: messages.programName,
     daemon: line.daemon,
     foreground: line.foreground,
@@ -55,7 +91,7 @@ export function loadForRun(line: CommandLine, messages: Messages, commands: read
     return model;
   }
   if (diagnostics.warningCount > 0) messages.say('Warnings were found.\n');
-  if (listenerCount === 0 && model.global.controlSockets.length === 0) {
+  if (listenerCount === 0 && model.global.controlSockets.length === 0 && !otherWork) {
     messages.say('Configuration file has no error but will not start (no listener) => exit(2).\n');
     return 2;
   }

@@ -84,11 +84,16 @@ async function run(line: CommandLine): Promise<void> {
       process.exit(1);
     }
   }
-  const { loadForRun } = await import('./check.ts');
+  if (line.configTest) {
+    const { testConfiguration } = await import('./check-vrrp.ts');
+    process.exit(testConfiguration(line));
+  }
+  const { loadAllForRun } = await import('./check.ts');
   // Only a list of keywords needs to know the commands before they are served.
   const commands = line.keywordClasses === null ? [] : (await import('../control/keywords.ts')).commandKeywords();
-  const loaded = loadForRun(line, messages, commands);
+  const loaded = await loadAllForRun(line, messages, commands);
   if (typeof loaded === 'number') process.exit(loaded);
+  if (loaded.vrrp !== null) messages.warning('keepalived.conf is read, but this release does not start VRRP itself.');
   const { start } = await import('./start.ts');
-  await start(line, loaded, messages, Date.now() - process.uptime() * 1000);
+  await start(line, loaded.model, messages, Date.now() - process.uptime() * 1000);
 }

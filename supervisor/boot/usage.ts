@@ -79,7 +79,8 @@ export function usageText(programName: string): string {
   return `Usage : ${programName} [-f FILE|DIR]* [options] [-- FILE*]
 
   Configuration
-    -f FILE|DIR      read FILE, or every *.cfg of DIR in order; may be repeated
+    -f FILE|DIR      read FILE, or every *.cfg of DIR in order; may be repeated; a keepalived.conf is known by its
+                     first statement
     -- FILE...       all words that follow are files
     -C DIR           change to DIR first
     -L NAME          local peer name, else the host's name
@@ -88,6 +89,8 @@ export function usageText(programName: string): string {
 
   Ask and exit
     -c               check the files: 0 valid, 1 errors, 2 nothing to listen on; -c -V says "valid"
+    --config-test[=LOG]  check keepalived.conf files as keepalived does: 0 good, 2 parameter missing, 5 mistakes,
+                     6 scripts not secured, or no file; --config-id ID for their @id lines
     -cc CONDITION    evaluate a condition as '.if' does: 0 true, 1 false, 2 error
     -dK CLASS,...    list the implemented keywords; -dKhelp names the classes
     -v, -vv          version; and what it can do      -vq, -vqs, -vqb  version as one word

@@ -1,16 +1,12 @@
 // keepalived.conf for the service: the model, and what is to be said about the file.
 
-import {
-  formatDiagnostic,
-  type KeepalivedDiagnostic,
-  loadKeepalived,
-  systemInterfaces,
-} from '../../core/config/keepalived/load.ts';
+import type { Severity } from '../../core/config/keepalived/diagnostics.ts';
+import { formatDiagnostic, loadKeepalived, systemInterfaces } from '../../core/config/keepalived/load.ts';
 import type { VrrpModel } from '../../core/model/vrrp.ts';
 
 export interface VrrpLoaded {
   model: VrrpModel | null; // null: nothing to run
-  remarks: readonly { severity: KeepalivedDiagnostic['severity']; text: string }[];
+  remarks: readonly { severity: Severity; text: string }[];
 }
 
 /** Reads the files as they are now; interfaces that do not exist are mistakes unless the file allows for them. */

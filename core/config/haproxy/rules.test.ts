@@ -13,7 +13,7 @@ import type { Proxy } from '../../model/proxy.ts';
 import { makeFilter } from '../../rules/condition-filter.ts';
 import { ServerChoice, Switching } from '../../rules/switching.ts';
 import { CONDITION_PASS, compileCondition } from '../../sample/condition.ts';
-import { requestSubject } from '../../sample/http-fixture.ts';
+import { requestSubject } from '../../sample/fixture-http.ts';
 import { CURRENT_VERSION, PatternStore } from '../../sample/patterns/store.ts';
 import type { Linker } from '../../sample/rows.ts';
 import { fuzz } from '../../testing/fuzz.ts';

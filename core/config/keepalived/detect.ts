@@ -1,18 +1,18 @@
 // Whether a configuration file is keepalived's: by its first statement, never by its name.
+//
+// Alone here, without the parser: every start asks, and few have a keepalived.conf.
 
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { blockKeywords } from './keywords-blocks.ts';
-import { lvsBlocks } from './keywords-lvs.ts';
-import { topKeywords } from './keywords-process.ts';
 
 const HEAD_BYTES = 64 * 1024;
 
-const BLOCKS: ReadonlySet<string> = new Set([
-  'global_defs',
-  'vrrp_instance',
-  ...Object.keys(blockKeywords),
-  ...Object.keys(lvsBlocks),
-  ...Object.keys(topKeywords),
+/** Every word that may stand outside all braces of keepalived.conf. */
+export const TOP_WORDS: ReadonlySet<string> = new Set([
+  ...['global_defs', 'vrrp_instance', 'vrrp_sync_group', 'vrrp_script', 'vrrp_track_process', 'vrrp_track_file'],
+  ...['track_file', 'track_group', 'bfd_instance', 'garp_group', 'linkbeat_interfaces', 'interface_up_down_delays'],
+  ...['static_ipaddress', 'static_routes', 'static_rules', 'virtual_server', 'virtual_server_group', 'SSL'],
+  ...['linkbeat_use_polling', 'net_namespace', 'net_namespace_ipvs', 'namespace_with_ipsets', 'use_pid_dir'],
+  ...['instance', 'child_wait_time'],
   ...['include', 'includer', 'includem', 'includew', 'includeb', 'includea'],
 ]);
 
@@ -22,7 +22,7 @@ export function isKeepalivedText(text: string): boolean {
     const statement = line.trim();
     if (statement === '' || statement.startsWith('#') || statement.startsWith('!')) continue;
     if (/^(\$\w+=|@\^?\S+\s|~(SEQ|LST))/.test(statement)) return true;
-    return BLOCKS.has(/^[^\s{]+/.exec(statement)?.[0] ?? '');
+    return TOP_WORDS.has(/^[^\s{]+/.exec(statement)?.[0] ?? '');
   }
   return false;
 }

@@ -26,7 +26,7 @@ import { RouteNames } from './route-names.ts';
 import { ScriptUsers } from './script-users.ts';
 import { keepBlock, walk } from './walk.ts';
 
-export { formatDiagnostic };
+export { formatDiagnostic, type KeepalivedDiagnostic };
 
 /** Everything has the default of a plain start. */
 export interface KeepalivedOptions {
