@@ -171,8 +171,8 @@ test('rules on HTTP messages are left out of TCP proxies', () => {
 });
 
 test('an action of HAProxy’s that weir does not have is refused as such, never as a misspelling', () => {
-  const missing = ['http-request track-sc0 src', 'http-response cache-store c', 'tcp-request content use-service x'];
-  for (const line of [...missing, 'tcp-request connection track-sc1 src', 'http-request sc-inc-gpc0(0)']) {
+  const missing = ['http-request cache-use c', 'http-response cache-store c', 'tcp-request content use-service x'];
+  for (const line of [...missing, 'tcp-request session attach-srv b/s', 'http-request do-resolve(txn.a,r) src']) {
     const { model, said } = load(`${HEAD}frontend f\n bind :1\n ${line}\n`);
     strictEqual(model, null);
     const action = line
