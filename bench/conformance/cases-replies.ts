@@ -102,16 +102,12 @@ const afterAll = `
 `;
 
 export const REPLY_SECTIONS: readonly Section[] = [
-  section(
-    'replies',
-    { front: replies, extra: errorsAndUsers, timeouts: 'timeout tarpit 150ms' },
-    { copies: 4, since: '3.4' },
-  ),
+  section('replies', { front: `timeout tarpit 150ms\n${replies}`, extra: errorsAndUsers }, { copies: 4, since: '3.4' }),
   section('replies-back', { back: replies, extra: errorsAndUsers, timeouts: 'timeout tarpit 150ms' }, { since: '3.4' }),
-  section('replies-tarpit-none', { front: 'http-request tarpit', timeouts: 'timeout connect 120ms' }, { since: '3.4' }),
+  section('replies-tarpit-none', { front: 'http-request tarpit' }, { since: '3.4' }),
   section(
     'replies-tarpit-set',
-    { front: 'http-request set-timeout tarpit 80ms\nhttp-request tarpit', timeouts: 'timeout tarpit 3s' },
+    { front: 'timeout tarpit 3s\nhttp-request set-timeout tarpit 80ms\nhttp-request tarpit' },
     { since: '3.4' },
   ),
   section('redirects', { front: redirects }, { copies: 2, since: '3.4' }),
@@ -122,7 +118,7 @@ export const REPLY_SECTIONS: readonly Section[] = [
   ),
   section(
     'replies-after',
-    { front: afterAll, timeouts: 'timeout tarpit 100ms\ntimeout http-request 400ms' },
+    { front: `timeout tarpit 100ms\n${afterAll}`, timeouts: 'timeout http-request 400ms' },
     { copies: 2, since: '3.4' },
   ),
   section('replies-after-back', { back: afterAll, timeouts: 'timeout tarpit 100ms' }, { since: '3.4' }),
@@ -353,18 +349,22 @@ const others: readonly Case[] = [
     steps: [{ send: get('/return-string') }, { until: 'hello' }, { send: get('/silent-drop') }, { pauseMs: 60 }],
   },
   ...['tarpit', 'tarpit-429', 'tarpit-string'].flatMap((path): Case[] => [
-    { name: `reply: ${path}`, on: 'replies', steps: [{ send: get(`/${path}`) }, untilClosed] },
-    { name: `reply: ${path} to a POST`, on: 'replies', steps: [{ send: post(`/${path}`, 'abc') }, untilClosed] },
+    { name: `reply: ${path}`, on: 'replies', steps: [{ send: get(`/${path}`) }, { until: '\r\n\r\n' }] },
+    {
+      name: `reply: ${path} to a POST`,
+      on: 'replies',
+      steps: [{ send: post(`/${path}`, 'abc') }, { until: '\r\n\r\n' }],
+    },
     {
       name: `reply: ${path} HEAD`,
       on: 'replies',
-      steps: [{ send: request('HEAD', `/${path}`, '1.1', [], '') }, untilClosed],
+      steps: [{ send: request('HEAD', `/${path}`, '1.1', [], '') }, { until: '\r\n\r\n' }],
     },
   ]),
   {
     name: 'reply: tarpit, a request behind it',
     on: 'replies',
-    steps: [{ send: get('/tarpit') + get('/after') }, untilClosed],
+    steps: [{ send: get('/tarpit') + get('/after') }, { until: '\r\n\r\nok' }],
   },
   {
     name: 'reply: tarpit, the body comes meanwhile',
@@ -373,7 +373,7 @@ const others: readonly Case[] = [
       { send: request('POST', '/tarpit', '1.1', ['Content-Length: 6'], 'abc') },
       { pauseMs: 40 },
       { send: 'def' },
-      untilClosed,
+      { until: '\r\n\r\n' },
     ],
   },
   {
@@ -387,8 +387,16 @@ const others: readonly Case[] = [
     steps: [{ send: get('/tarpit') }, { pauseMs: 40 }, { reset: true }],
     silentMs: 200,
   },
-  { name: 'reply: tarpit by timeout connect', on: 'replies-tarpit-none', steps: [{ send: get('/') }, untilClosed] },
-  { name: 'reply: tarpit by set-timeout', on: 'replies-tarpit-set', steps: [{ send: get('/') }, untilClosed] },
+  {
+    name: 'reply: tarpit without a timeout',
+    on: 'replies-tarpit-none',
+    steps: [{ send: get('/') }, { until: '\r\n\r\n' }],
+  },
+  {
+    name: 'reply: tarpit by set-timeout',
+    on: 'replies-tarpit-set',
+    steps: [{ send: get('/') }, { until: '\r\n\r\n' }],
+  },
   { name: 'reply: hint, the origin answers in the end', on: 'replies', steps: ask(get('/hints') + get('/hint')) },
   ...['deny', 'deny-lf', 'return-string', 'return-lf-file', 'auth', 'reject', 'tarpit', 'hints', 'deny-errorfiles'].map(
     (path): Case => ({
@@ -464,7 +472,7 @@ const afterCases: readonly Case[] = ['replies-after', 'replies-after-back'].flat
       ([way, text]): Case => ({ name: `${on}: ${path}${way}`, on, steps: ask(text(`/${path}`)) }),
     ),
   ),
-  { name: `${on}: tarpit`, on, steps: [{ send: get('/tarpit') }, untilClosed] },
+  { name: `${on}: tarpit`, on, steps: [{ send: get('/tarpit') }, { until: '\r\n\r\n' }] },
   {
     name: `${on}: a server's answer`,
     on,

@@ -31,7 +31,8 @@ const response = `
   http-response deny if { var(txn.p) -m str /deny }
   http-response deny deny_status 503 if { var(txn.p) -m str /deny-503 }
   http-response deny status 404 content-type text/plain string no hdr X-D 1 if { var(txn.p) -m str /deny-string }
-  http-response return status 200 content-type text/plain lf-string "instead of %[status] %[res.hdr(x-a)]" hdr X-R "%[res.hdr(x-a)]" if { var(txn.p) -m str /return }
+  http-response return status 200 content-type text/plain lf-string "instead of %[var(txn.p)]" hdr X-R "%[src]" if { var(txn.p) -m str /return }
+  http-response return status 200 content-type text/plain lf-string "%[status]" hdr X-R "%[res.hdr(x-a)]" if { var(txn.p) -m str /return-response }
   http-response return status 404 errorfile @DIR@/own-404.http if { var(txn.p) -m str /return-errorfile }
   http-response redirect location /elsewhere if { var(txn.p) -m str /redirect }
   http-response redirect location "%[res.hdr(location)]" code 301 if { var(txn.p) -m str /redirect-format }
@@ -78,7 +79,11 @@ const content = `
 `;
 
 export const RESPONSE_RULE_SECTIONS: readonly Section[] = [
-  section('rules-response', { front: 'http-response set-timeout client 5s', back: response + timeouts }, { copies: 4, since: '3.4' }),
+  section(
+    'rules-response',
+    { front: 'http-response set-timeout client 5s', back: response + timeouts },
+    { copies: 4, since: '3.4' },
+  ),
   section('rules-response-front', { front: response }, { since: '3.4' }),
   section('rules-response-content', { back: content }, { copies: 2, since: '3.4' }),
   section(
@@ -116,7 +121,7 @@ const PATHS: readonly string[] = [
     'return-errorfile',
     'redirect',
     'redirect-format',
-    
+
     'silent',
     'pause',
     'wait',
@@ -247,6 +252,7 @@ const SLOW_BODY: Case['origin'] = answer(
 );
 
 const special: readonly Case[] = [
+  one('http-response: return what the response said', 'return', get('/return-response'), answer(FULL)),
   one('http-response: silent-drop', 'silent-drop', get('/silent-drop'), answer(FULL)),
   {
     ...one(

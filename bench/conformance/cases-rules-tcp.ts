@@ -40,7 +40,7 @@ const everyContent = `
 const contentRules = `
   tcp-request inspect-delay 250ms
   tcp-request content accept if WAIT_END
-  tcp-request content reject if { req.len lt 4 }
+  tcp-request content reject if { req.len gt 0 } { req.len lt 3 }
 ${everyContent}`;
 
 const waitRules = `
@@ -109,7 +109,7 @@ export const TCP_RULE_SECTIONS: readonly Section[] = [
     'conn-set-src',
     {
       front:
-        'tcp-request connection set-src str(10.1.1.1)\ntcp-request connection set-src-port int(9)\ntcp-request connection set-dst str(10.1.1.2)\ntcp-request connection set-dst-port int(8)',
+        'option dontlognull\ntcp-request connection set-src str(10.1.1.1)\ntcp-request connection set-src-port int(9)\ntcp-request connection set-dst str(10.1.1.2)\ntcp-request connection set-dst-port int(8)',
       back: 'option forwardfor\noption originalto',
       server: 'send-proxy',
     },
@@ -132,7 +132,7 @@ export const TCP_RULE_SECTIONS: readonly Section[] = [
     'session-set-src',
     {
       front:
-        'tcp-request session set-src str(10.1.1.1)\ntcp-request session set-src-port int(9)\ntcp-request session set-dst str(10.1.1.2)\ntcp-request session set-dst-port int(8)',
+        'option dontlognull\ntcp-request session set-src str(10.1.1.1)\ntcp-request session set-src-port int(9)\ntcp-request session set-dst str(10.1.1.2)\ntcp-request session set-dst-port int(8)',
       back: 'option forwardfor\noption originalto',
       server: 'send-proxy',
     },
@@ -172,7 +172,6 @@ export const TCP_RULE_SECTIONS: readonly Section[] = [
     },
     { copies: 2, since: '3.4' },
   ),
-  section('content-tcp-plain', { mode: 'tcp', front: everyContent }, { since: '3.4' }),
   section('content-tcp-wait', { mode: 'tcp', front: waitRules }, { copies: 2, since: '3.4' }),
   section('content-tcp-back', { mode: 'tcp', back: waitRules }, { since: '3.4' }),
   section('response-tcp', { mode: 'tcp', back: response }, { copies: 2, since: '3.4' }),
@@ -235,7 +234,7 @@ const connections: readonly Case[] = [
     { name: `${on}: without a byte`, on, steps: [untilClosed] },
   ]),
   ...['conn-silent-drop', 'session-silent-drop'].map(
-    (on): Case => ({ name: `${on}: nothing comes back`, on, steps: [{ send: get('/') }], silentMs: 60 }),
+    (on): Case => ({ name: `${on}: nothing comes back`, on, steps: [{ pauseMs: 20 }], silentMs: 60 }),
   ),
   ...['conn-accept', 'conn-unless', 'session-accept', 'session-do-log', 'conn-set-src', 'session-set-src'].map(
     (on): Case => ({
@@ -317,7 +316,7 @@ const bodies: readonly Case[] = [
 const contents: readonly Case[] = [
   ...['reject', 'silent', 'src...', 'no-src', 'log...', 'accept behind', 'hello world', 'nothing'].flatMap(
     (text): Case[] =>
-      ['content-tcp', 'content-tcp-plain'].map(
+      ['content-tcp'].map(
         (on): Case => ({
           name: `${on}: ${text}`,
           on,
@@ -358,7 +357,6 @@ const contents: readonly Case[] = [
     steps: [{ send: 'he' }, { pauseMs: 20 }, { halfClose: true }, untilClosed],
     origin: ECHO,
   },
-  { name: 'content-tcp: no byte', on: 'content-tcp', steps: [untilClosed], origin: ECHO },
   {
     name: 'content-tcp: half-closed without a byte',
     on: 'content-tcp',

@@ -237,13 +237,15 @@ export const RULE_SECTIONS: readonly Section[] = [
   section('rules-headers', { front: headers }, { copies: 3, since: '3.4' }),
   section('rules-headers-back', { back: headers }, { since: '3.4' }),
   section('rules-uri', { front: uri }, { copies: 3, since: '3.4' }),
+  ...['path-strip-dotdot', 'percent-decode-unreserved', 'percent-to-uppercase', 'path-merge-slashes'].map((name) =>
+    section(`normalize-${name}`, { front: `http-request normalize-uri ${name}` }, { since: '3.4' }),
+  ),
   section('rules-variables', { front: variables }, { copies: 2, since: '3.4' }),
   section('rules-patterns', { front: patterns }, { since: '3.4' }),
   section('rules-misc', { front: misc, back: 'option forwardfor\noption originalto' }, { since: '3.4' }),
   section(
     'rules-retries',
     {
-      
       servers: 'server s 127.0.0.1:@DEAD@',
       back: 'retries 1\nhttp-request set-retries 0 if { path /none }\nhttp-request set-retries 2 if { path /two }\ntcp-request content set-retries 0 if { req.hdr(x-tcp) -m found }',
       timeouts: 'timeout connect 100ms',
@@ -603,5 +605,17 @@ export const RULE_CASES: readonly Case[] = [
     HEADER_REQUESTS.filter((_, index) => index % 3 === 0),
   ),
   ...cases('rules-uri', 'uri', URI_REQUESTS),
+  ...[
+    ['path-strip-dotdot', '/a/../b/../../c/..', '/../../a', '/a/..?b=/c/..'],
+    ['percent-decode-unreserved', '/%61%2f%7e%zz?%41', '/%6'],
+    ['percent-to-uppercase', '/%aa%bB%zz?%cc', '/%a'],
+    ['path-merge-slashes', '//a///b?c=//d', '/'],
+  ].flatMap(([name, ...paths]) =>
+    cases(
+      `normalize-${name}`,
+      `normalize-uri ${name}`,
+      paths.map((path) => [path, get(path)] as const),
+    ),
+  ),
   ...SEQUENCES,
 ];

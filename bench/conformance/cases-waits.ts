@@ -32,7 +32,7 @@ export const WAIT_SECTIONS: readonly Section[] = [
   section(
     'buffer-request-back',
     {
-      back: 'option http-buffer-request\nhttp-request set-header X-Body "%[req.body_len] %[req.body,hex]"',
+      back: 'timeout http-request 200ms\noption http-buffer-request\nhttp-request set-header X-Body "%[req.body_len] %[req.body,hex]"',
       timeouts: 'timeout http-request 200ms',
     },
     { since: '3.4' },
@@ -52,7 +52,6 @@ export const WAIT_SECTIONS: readonly Section[] = [
   section(
     'set-timeout-connect',
     {
-
       servers: 'server s 127.0.0.1:@FULL@',
       back: 'retries 0\nhttp-request set-timeout connect 100ms',
       timeouts: 'timeout connect 3s',
@@ -110,7 +109,7 @@ const waits = (on: string): Case[] => [
   {
     name: `${on}: wait-for-body in vain, close`,
     on,
-    steps: [{ send: half('/wait', 'Connection: close') }, untilClosed],
+    steps: [{ send: half('/wait', 'Connection: close') }, { until: '</html>' }],
   },
   { name: `${on}: wait-for-body, chunks at once`, on, steps: ask(chunked('/wait', '3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n')) },
   {
@@ -155,7 +154,7 @@ const waits = (on: string): Case[] => [
   {
     name: `${on}: wait-for-body, 1.0 in vain`,
     on,
-    steps: [{ send: request('POST', '/wait', '1.0', ['Content-Length: 6'], 'abc') }, untilClosed],
+    steps: [{ send: request('POST', '/wait', '1.0', ['Content-Length: 6'], 'abc') }, { until: '</html>' }],
   },
   { name: `${on}: wait-for-body, a long body`, on, steps: ask(post('/wait', long)) },
   {
@@ -291,7 +290,7 @@ const SILENT: Case['origin'] = { answers: [['body', { until: 'never' }]] };
 const ok = (text: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
 
 const timeouts: readonly Case[] = [
-  { name: 'set-timeout: client', on: 'set-timeouts', steps: [{ send: half('/client') }, untilClosed] },
+  { name: 'set-timeout: client', on: 'set-timeouts', steps: [{ send: half('/client') }, { until: '</html>' }] },
   {
     name: 'set-timeout: server',
     on: 'set-timeouts',
@@ -376,14 +375,18 @@ const timeouts: readonly Case[] = [
   },
 ];
 
+// Where abortonclose is on, HAProxy finds such a client gone before or after it has connected: it says one or the other.
+const isOpen = ({ name, on }: Case): boolean =>
+  on === 'waits-no-abort' || !/half-closed (behind it|meanwhile)/.test(name);
+
 const aborts = ['waits-abort', 'waits-no-abort'].flatMap((on) =>
   waits(on).filter((each) => /half-closed|reset/.test(each.name)),
 );
 
 export const WAIT_CASES: readonly Case[] = [
-  ...waits('waits'),
-  ...waits('waits-back'),
-  ...aborts,
+  ...waits('waits').filter(isOpen),
+  ...waits('waits-back').filter(isOpen),
+  ...aborts.filter(isOpen),
   ...buffers('buffer-request'),
   ...buffers('buffer-request-back'),
   ...timeouts,

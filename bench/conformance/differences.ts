@@ -7,6 +7,12 @@
 const both = (...ways: string[]): string[] =>
   ways.flatMap((way) => [`proxy header in: ${way}`, `proxy header in, tcp: ${way}`]);
 
+const waits = (...ways: string[]): string[] =>
+  ['waits', 'waits-back'].flatMap((on) => ways.map((way) => `${on}: ${way}`));
+
+const buffers = (...ways: string[]): string[] =>
+  ['buffer-request', 'buffer-request-back'].flatMap((on) => ways.map((way) => `${on}: ${way}`));
+
 const REASONS: Readonly<Record<string, readonly string[]>> = {
   'lengths of 2^53 and more, which nobody can send, are refused; HAProxy counts to 2^64': [
     'body: length over 2^63',
@@ -49,13 +55,90 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'timeout client: half a body',
     'timeout client: half a chunk',
     'early: the answer, then the client stalls for its timeout',
+    'set-timeout: client',
+    'replies-after: wait-for-body in vain',
+    'replies-after-back: wait-for-body in vain',
+    'buffer-request: in vain',
+    'buffer-request: chunks in vain',
+    ...waits(
+      'wait-for-body in vain',
+      'wait-for-body in vain, close',
+      'wait-for-body, chunks in vain',
+      'wait-for-body, 1.0 in vain',
+      'wait-for-body at least 3, in vain',
+    ),
   ],
   'a client that resets is gone, with or without abortonclose; HAProxy without it finds out when it sends': [
     'leaves, no-abort: reset while the server thinks',
     'leaves, no-abort: reset in the answer',
+    ...waits('wait-for-body, reset in it', 'pause, reset meanwhile'),
+    ...['waits-abort', 'waits-no-abort'].flatMap((on) => [
+      `${on}: wait-for-body, reset in it`,
+      `${on}: pause, reset meanwhile`,
+    ]),
+    ...buffers('reset in the body'),
   ],
   'when a server has answered and breaks before it has the whole request, the client is closed; HAProxy drains the rest':
     ['body later: the server answers and resets while the body comes'],
+  'a length that rules make wrong is answered by 500 at once; HAProxy sends it on, then waits or closes': [
+    'headers: set Content-Length to another',
+    'headers: set Content-Length without a body',
+    'headers, backend: set Content-Length to another',
+    ...[
+      ...['', ', twice', ', 1.0', ', 1.0 kept', ', close', ', a server that closes', ', interim ones before'],
+      ...[", before the request's body is there", ', to a POST', ', the response is cut'],
+      ', then another on the connection',
+    ].map((way) => `http-response: set-length${way}`),
+  ],
+  'normalize-uri without `full` or `strict`, but with a condition, does what it says; HAProxy 3.4 merges slashes instead':
+    ['uri: strip dot dots', 'uri: strip dot dots, too many', 'uri: decode unreserved', 'uri: to uppercase'],
+  'a GET that a rule makes a CONNECT gets what the server says as a tunnel; HAProxy ends it and says chunks': [
+    'uri: set-method to CONNECT',
+  ],
+  'a rule that changes the status of a 101 does not end the tunnel; HAProxy cuts it after what came with the head': [
+    'http-response: status, 101',
+    'http-response: status-204, 101',
+  ],
+  '204 says no length (RFC 9110 §8.6); HAProxy says 0 in its own': [
+    '',
+    ' HEAD',
+    ' in 1.0',
+    ' in 1.0, kept',
+    ' with close',
+    ' to a POST',
+    ' twice',
+  ].map((way) => `reply: return-204${way}`),
+  'a half-closed client is told that the connection ends after the tarpit': ['reply: tarpit, the client half-closes'],
+  'http-response return may tell what the response said; HAProxy has forgotten it and closes': [
+    'http-response: return what the response said',
+  ],
+  'tcp-response content looks at the answer; HAProxy looks at an interim response before it, and then no more': [
+    ...['accept', 'reject', 'close', 'silent-drop', 'log', 'silent', 'other'],
+  ].map((word) => `tcp-response content: ${word}, an interim one before`),
+  'half a response whose server left while its rules waited is passed on and then cut; HAProxy cuts it before its head':
+    ['http-response: pause, half a body, the server leaves meanwhile'],
+  'rules see as much of the content as one of weir’s buffers holds; HAProxy keeps tune.maxrewrite of its own free': [
+    'http-response: wait-for-body of a long body',
+    'content-tcp: a lot',
+    ...waits(
+      'wait-for-body, a long body',
+      'wait-for-body, a long body in pieces and a request behind',
+      'pause of a long body',
+    ),
+    ...buffers('a long body'),
+  ],
+  'a bad chunk is answered by 400 while rules wait for it; HAProxy closes without a word, or as if it had seen no request':
+    [
+      ...waits('wait-for-body, a bad chunk at once', 'wait-for-body, a bad chunk later'),
+      ...buffers('a bad chunk later'),
+    ],
+  'when the client has ended, inspection waits for no more': ['sni: half-closed in the hello'],
+  'a client that session rules refuse after its PROXY header is not logged; HAProxy logs a handshake that failed with Success':
+    ['session-reject-proxied: rejected'],
+  'a log tells how many waited when the request was queued; HAProxy tells how many it had to wait for': [
+    'set-priority: the class decides who is next',
+    'set-priority: the offset decides who is next',
+  ],
 };
 
 /** Name of the case → why it differs. */

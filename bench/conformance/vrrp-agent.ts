@@ -1,7 +1,8 @@
 // What the VRRP tests run inside a network namespace, as a process of its own: a weir without proxies, a service that
 // says which machine it is on, and a client that asks it without pause.
 //
-//   vrrp-agent.ts weir FILE             the VRRP service; SIGTERM stops it, lines on stdout tell what happens
+//   vrrp-agent.ts weir FILE             the VRRP service; lines on stdout tell what happens. SIGTERM stops it, SIGHUP
+//                                       reloads, SIGALRM crashes its thread, SIGWINCH moves all to another thread
 //   vrrp-agent.ts serve NAME PORT       answers every TCP connection with NAME
 //   vrrp-agent.ts probe ADDRESS PORT    connects again and again; one line for each change of who answers
 
@@ -10,7 +11,7 @@ import { loadVrrp } from '../../supervisor/vrrp/load.ts';
 import { VrrpService, type VrrpServiceOptions } from '../../supervisor/vrrp/service.ts';
 
 const PROBE_PAUSE_MS = 1;
-const PROBE_TIMEOUT_MS = 15;
+const PROBE_TIMEOUT_MS = 5;
 const STOP_MS = 2_000;
 
 const say = (what: object): void => void process.stdout.write(`${JSON.stringify({ at: wallMs(), ...what })}\n`);
@@ -28,18 +29,28 @@ async function runWeir(path: string): Promise<void> {
     if (model === null) process.exit(1);
     return model;
   };
-  const service = new VrrpService({
-    model: load(),
-    serverWords: null,
-    backends: [],
-    image: null,
-    state: null,
-    onEvent: (level, text, fields) => say({ level, text, ...fields }),
-    onGiveUp: (text) => {
-      say({ gaveUp: text });
-      process.exit(1);
-    },
-  });
+  const make = (state: VrrpServiceOptions['state']): VrrpService =>
+    new VrrpService({
+      model: load(),
+      serverWords: null,
+      backends: [],
+      image: null,
+      state,
+      onEvent: (level, text, fields) => say({ level, text, ...fields }),
+      onGiveUp: (text) => {
+        say({ gaveUp: text });
+        process.exit(1);
+      },
+    });
+  let service = make(null);
+  const handOver = async (): Promise<void> => {
+    const answer = await service.handOver();
+    if (answer?.kind !== 'state') throw new Error('the thread gave no state');
+    service = make(answer);
+    await service.start();
+    say({ handedOver: true });
+  };
+  process.on('SIGWINCH', () => void handOver());
   process.on('SIGTERM', () => void service.stop(STOP_MS).then(() => process.exit(0)));
   process.on('SIGHUP', () => service.reload(load(), []));
   process.on('SIGUSR2', () => void service.ask('status').then((answer) => say({ status: answer })));

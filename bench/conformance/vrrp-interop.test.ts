@@ -10,12 +10,14 @@ import { describe, test } from 'node:test';
 import {
   type ConfSpec,
   confText,
+  type Frame,
   GLOBAL,
   instanceText,
   type Kind,
   Lab,
   type NodeName,
   until,
+  type Wire,
   wallMs,
   whyNot,
   wireMissing,
@@ -23,7 +25,8 @@ import {
 
 const skip = whyNot();
 const VIP = '10.77.0.100';
-const SLACK_MS = 150; // two processors shared by everything that runs here
+const SLACK_MS = 1_000; // ip(8) tells us late on a busy machine
+const WIRE_SLACK_MS = 40; // of what the kernel's own times tell
 
 /** Who plays the stronger router and who the weaker one. */
 const PAIRS: readonly [Kind, Kind][] = [
@@ -81,7 +84,7 @@ const ELECTIONS: readonly Election[] = [
   },
 ];
 
-describe('weir and keepalived elect the same master', { concurrency: 3, skip }, () => {
+describe('weir and keepalived elect the same master', { concurrency: 2, skip }, () => {
   for (const election of ELECTIONS) {
     for (const [strong, weak] of election.pairs ?? PAIRS) {
       test(`${election.title}: ${strong} over ${weak} by priority, handed over on stop, taken over after a crash`, async (context) => {
@@ -95,8 +98,9 @@ describe('weir and keepalived elect the same master', { concurrency: 3, skip }, 
         await lab.untilHeld('a', address, true);
         const second = lab.start('b', weak, conf(100, election.weak));
         await second.says(second.enters('BACKUP'));
-        // An orderly stop says so with priority 0: the other waits for its skew only.
+        await heardTwice(wire, election);
         assert.equal(lab.holds('b', address), false);
+        // An orderly stop says so with priority 0: the other waits for its skew only.
         const stoppedMs = wallMs();
         first.signal('SIGTERM');
         const handOverMs = (await lab.untilHeld('b', address, true)) - stoppedMs;
@@ -112,37 +116,48 @@ describe('weir and keepalived elect the same master', { concurrency: 3, skip }, 
         const crashedMs = again.crash();
         const takenMs = (await lab.untilHeld('b', address, true)) - crashedMs;
         assert.ok(takenMs <= election.downMs + SLACK_MS, `taken over after ${takenMs} ms`);
-        if (wire !== null) checkWire(wire.frames(), election);
+        if (wire !== null) await checkWire(wire, election, crashedMs);
       });
     }
   }
 });
 
-function checkWire(
-  frames: ReturnType<Awaited<ReturnType<Lab['wire']>>['frames']>,
-  election: Election,
-  _takenMs: number,
-): void {
+/** keepalived says that it is BACKUP before it listens: waits until the master has sent twice more. */
+async function heardTwice(wire: Wire | null, election: Election): Promise<void> {
+  const count = wire?.adverts().length ?? 0;
+  const intervalMs = (election.spec.advertInt ?? 0.1) * 1_000;
+  if (wire !== null) await until('two more adverts', () => wire.adverts().length >= count + 2);
+  else await new Promise((resolve) => setTimeout(resolve, 2 * intervalMs));
+}
+
+async function checkWire(wire: Wire, election: Election, crashedMs: number): Promise<void> {
+  const crashed = (): boolean => wire.adverts().some((frame) => frame.priority === 100 && frame.atMs > crashedMs);
+  await until('the new master’s advert on the wire', crashed);
+  const adverts = wire.adverts();
   assert.deepEqual(
-    frames.filter((frame) => frame.version > 0 && frame.complaint !== '').map((frame) => frame.complaint),
+    adverts.filter((frame) => frame.complaint !== '').map((frame) => frame.complaint),
     [],
   );
-  if (election.isUnicast === true) return;
-  const adverts = frames.filter((frame) => frame.version > 0);
   assert.ok(adverts.some((frame) => frame.priority === 150));
-  assert.ok(adverts.some((frame) => frame.priority === 100));
-  assert.ok(
-    adverts.some((frame) => frame.priority === 0),
-    'an orderly stop says priority 0',
-  );
+  // The kernel's own times: from the last word of one to the first of the other.
+  const farewell = adverts.find((frame) => frame.priority === 0)!;
+  const successor = adverts.find((frame) => frame.priority === 100 && frame.atMs > farewell.atMs)!;
+  const handOverMs = successor.atMs - farewell.atMs;
+  assert.ok(handOverMs <= election.skewMs + WIRE_SLACK_MS, `after priority 0 ${handOverMs} ms of silence`);
+  const last = adverts.filter((frame) => frame.priority === 150).at(-1)!;
+  const next = adverts.find((frame) => frame.priority === 100 && frame.atMs > last.atMs)!;
+  const silenceMs = next.atMs - last.atMs;
+  assert.ok(silenceMs <= election.downMs + WIRE_SLACK_MS, `after a crash ${silenceMs} ms of silence`);
+  assert.ok(silenceMs >= election.downMs - 2, `it waited for only ${silenceMs} ms`);
+  if (election.isUnicast === true) return;
   const isInet6 = election.address !== undefined;
-  const announced = frames.filter((frame) =>
-    isInet6 ? frame.neighbour === election.address : frame.arpAddress === VIP,
-  );
+  const isNews = (address: string, neighbour: string): boolean =>
+    isInet6 ? neighbour.includes(election.address!) : address === VIP;
+  const announced = wire.frames().filter((frame) => isNews(frame.arpAddress, frame.neighbour));
   assert.ok(announced.length >= 5, `${announced.length} announcements`);
 }
 
-describe('the rules of keepalived hold with weir on either side', { concurrency: 3, skip }, () => {
+describe('the rules of keepalived hold with weir on either side', { concurrency: 2, skip }, () => {
   const kinds: readonly Kind[] = ['weir', 'keepalived'];
   for (const [index, kind] of kinds.entries()) {
     const other = kinds[1 - index]!;
@@ -242,8 +257,9 @@ describe('the rules of keepalived hold with weir on either side', { concurrency:
       assert.equal(lab.holds('a', VIP) || lab.holds('a', '10.77.0.101'), false);
       assert.ok(strong.count(/Entering FAULT STATE/) >= 2, 'both members are told of the fault');
       if (wire === null) return;
-      const lastWords = wire.adverts('10.77.0.1').filter((frame) => frame.priority === 0);
-      assert.deepEqual(new Set(lastWords.map((frame) => frame.vrid)), new Set([51, 52]));
+      const farewells = (): Frame[] => wire.adverts('10.77.0.1').filter((frame) => frame.priority === 0);
+      await until('the farewell of both', () => new Set(farewells().map((frame) => frame.vrid)).size === 2);
+      const lastWords = farewells();
       const spreadMs =
         Math.max(...lastWords.map((each) => each.atMs)) - Math.min(...lastWords.map((each) => each.atMs));
       assert.ok(spreadMs < 25, `both say priority 0 within ${spreadMs} ms`);

@@ -103,8 +103,6 @@ export class LabProcess {
 /** A VRRP router of either kind. */
 export class Router extends LabProcess {
   readonly kind: Kind;
-  private readonly folder: string;
-  private readonly tag: string;
   private statusCount = 0;
 
   constructor(namespace: string, kind: Kind, folder: string, tag: string) {
@@ -117,17 +115,13 @@ export class Router extends LabProcess {
         : [KEEPALIVED, '-n', '-l', '-D', '-P', '-f', conf, ...pidfiles],
     );
     this.kind = kind;
-    this.folder = folder;
-    this.tag = tag;
   }
 
   /** kill -9 of all its processes: no last word on the wire. */
   crash(): number {
-    const path = join(this.folder, `${this.tag}.vrrp.pid`);
-    const pids =
-      this.kind === 'keepalived' && existsSync(path)
-        ? [Number(readFileSync(path, 'utf8')), this.child.pid!]
-        : [this.child.pid!];
+    const pid = this.child.pid!;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').map(Number);
+    const pids = [...children.filter((each) => each > 0), pid];
     // The worker process first would be restarted, the parent first makes it say priority 0: both stand still before.
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
     const at = wallMs();

@@ -97,6 +97,11 @@ export function earlyReply(status: number): Reply {
   return early.get(status) ?? early.get(500)!;
 }
 
+/** Whether the client's connection ends with this page, whatever else is known of it: those that tell it of its own fault. */
+export function pageCloses(status: number): boolean {
+  return status === 400 || status === 408;
+}
+
 /**
  * The answer a stream gives by itself. A status without a reply of its own gets 500's. For 400 and 408 the reference
  * always closes.

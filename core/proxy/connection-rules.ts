@@ -1,6 +1,6 @@
 // `tcp-request connection` and `tcp-request session` (manual §4.3): before there is a stream, a client is let in or not.
 
-import { forgetSocket } from '../io/net.ts';
+import { forgetSocket, setNoLinger } from '../io/net.ts';
 import { RULE_CONTINUE, RULE_SILENT_DROP, RULE_STOP } from '../rules/contract.ts';
 import { type RuleSet, runRules } from '../rules/rule-set.ts';
 import { DIRECTION_REQUEST } from '../sample/subject.ts';
@@ -27,6 +27,7 @@ export function admits(thread: ProxyThread, front: Connection, set: RuleSet, den
   const cells = thread.counters.cells;
   cells[front.frontend!.counterAt + deniedField]! += 1;
   if (verdict === RULE_SILENT_DROP) forgetSocket(front.fd, front.sourceFamily, run.silentDropTtl);
+  else if (!host.isSession) setNoLinger(front.fd); // one RST ends it
   closeFront(thread, front);
   return false;
 }

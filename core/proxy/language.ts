@@ -3,7 +3,7 @@
 
 import { CHUNKS_UNFINISHED, findChunksEnd } from '../http/h1/chunked-scan.ts';
 import type { Head } from '../http/message.ts';
-import { HEAD_CHUNKED, HEAD_LENGTH } from '../http/message.ts';
+import { HEAD_CHUNKED, HEAD_CLOSE_DELIMITED, HEAD_LENGTH } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { RuleAst } from '../model/rules.ts';
@@ -280,13 +280,13 @@ function isFull(thread: ProxyThread, connection: Connection): boolean {
   return connection.inBytes > 0 || connection.headEnd - connection.headStart >= bufsize - maxrewrite;
 }
 
-// Everything of the body stands behind its head.
-function isWhole(bytes: Uint8Array, connection: Connection, head: Head): boolean {
+/** Everything of the body stands behind its head. */
+export function isWhole(bytes: Uint8Array, connection: Connection, head: Head): boolean {
   if ((head.flags & HEAD_CHUNKED) !== 0) {
     return findChunksEnd(bytes, head.endOffset, connection.headEnd) !== CHUNKS_UNFINISHED;
   }
   if ((head.flags & HEAD_LENGTH) !== 0) return connection.headEnd - head.endOffset >= head.contentLength;
-  return true;
+  return (head.flags & HEAD_CLOSE_DELIMITED) === 0;
 }
 
 /** What rules left with a stream goes back; called once, when it ends. */

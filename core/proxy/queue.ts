@@ -33,19 +33,33 @@ export function releasePlace(thread: ProxyThread, stream: Stream): void {
   if (server.model.maxconn !== 0) servePlace(thread, server);
 }
 
-/** Puts the stream at the end of the server's own queue, or of the backend's when `server` is null. */
+/**
+ * Puts the stream into the server's own queue, or the backend's when `server` is null: behind all whose turn is not after
+ * its own (manual §4.4 "set-priority-class", "set-priority-offset"), which without priorities is the end.
+ */
 export function joinQueue(thread: ProxyThread, stream: Stream, backend: Backend, server: ServerLink | null): void {
   stream.phase = PHASE_QUEUE;
   stream.queuedOn = server;
   const queue = server ?? backend;
-  stream.queueNext = null;
-  stream.queuePrevious = queue.waitingLast;
-  if (queue.waitingLast === null) queue.waitingFirst = stream;
-  else queue.waitingLast.queueNext = stream;
-  queue.waitingLast = stream;
+  stream.queueDueMs = thread.clock.nowMs + stream.rule.priorityOffsetMs;
+  let previous = queue.waitingLast;
+  while (previous !== null && isBefore(stream, previous)) previous = previous.queuePrevious;
+  const next: Stream | null = previous === null ? queue.waitingFirst : previous.queueNext;
+  stream.queuePrevious = previous;
+  stream.queueNext = next;
+  if (previous === null) queue.waitingFirst = stream;
+  else previous.queueNext = stream;
+  if (next === null) queue.waitingLast = stream;
+  else next.queuePrevious = stream;
   queue.waitingCount++;
   thread.load.enqueue(queue.loadRow);
   thread.load.startWaiting(queue.loadRow, thread.threadIndex);
+}
+
+function isBefore(stream: Stream, other: Stream): boolean {
+  const { priorityClass } = stream.rule;
+  if (priorityClass !== other.rule.priorityClass) return priorityClass < other.rule.priorityClass;
+  return stream.queueDueMs < other.queueDueMs;
 }
 
 /** Takes the stream out of its queue: it was granted a place, gave up, or its client went away. */
@@ -67,13 +81,13 @@ export function leaveQueue(thread: ProxyThread, stream: Stream): void {
   if (queue.waitingCount === 0) thread.load.stopWaiting(queue.loadRow, thread.threadIndex);
 }
 
-// A place on the server may be free: the older of the two queues' first streams gets it. While streams wait in
+// A place on the server may be free: of the two queues' first streams, the one whose turn is earlier gets it. While streams wait in
 // other threads too, every other place goes to them: a thread that always has waiters of its own would keep them all.
 function servePlace(thread: ProxyThread, server: ServerLink): void {
   const own = server.waitingFirst;
   const shared = server.backend.waitingFirst;
   let stream = own ?? shared;
-  if (own !== null && shared !== null && shared.startedMs < own.startedMs) stream = shared;
+  if (own !== null && shared !== null && isBefore(shared, own)) stream = shared;
   server.servesOwn = !server.servesOwn;
   const keeps = server.servesOwn || !waitsElsewhere(thread, server);
   // Who waits for this server by name does so whatever its weight.

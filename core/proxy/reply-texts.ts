@@ -7,7 +7,7 @@ import { parseResponseHead } from '../http/h1/parse.ts';
 import { HEAD_OK, headLimits } from '../http/h1/verdict.ts';
 import { CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, CONNECTION_NONE, writeResponseHead } from '../http/h1/write.ts';
 import { HEAD_CLOSE, HEAD_CLOSE_DELIMITED, HEADER_CONNECTION, Head, METHOD_GET } from '../http/message.ts';
-import { earlyReply, type Reply, streamReply } from '../http/reply.ts';
+import { earlyReply, pageCloses, type Reply, streamReply } from '../http/reply.ts';
 import type { ErrorFile } from '../model/proxy.ts';
 
 interface Page {
@@ -37,7 +37,7 @@ export class Replies {
 
   /** Whether the connection must end after this status because its page says so. */
   closes(status: number): boolean {
-    return this.pages.get(status)?.closes ?? false;
+    return this.pages.get(status)?.closes ?? pageCloses(status);
   }
 
   /** A stream's answer; `connection` is a CONNECTION_* of core/http/h1/write. */

@@ -31,6 +31,7 @@ import {
   FRAMING_DROP_BODY,
   FRAMING_KEPT,
   FRAMING_UNTIL_CLOSE,
+  saysClose,
   settleFraming,
 } from '../rules/framing.ts';
 import { errorRepliesOf } from '../rules/reply.ts';
@@ -109,7 +110,7 @@ export function closeSilently(
   phase: TerminationPhase,
 ): void {
   setTermination(stream, cause, phase);
-  if (!stream.responseStarted) stream.log.status = -1;
+  if (!stream.responseStarted && !stream.rule.responding) stream.log.status = -1;
   abortStream(thread, stream);
 }
 
@@ -129,7 +130,6 @@ export function replyBuffer(
   stream.log.status = reply.status;
   const front = stopServers(thread, stream);
   if (reply.length === 0) {
-    stream.log.status = -1;
     abortStream(thread, stream);
     return;
   }
@@ -144,6 +144,7 @@ export function silentDrop(thread: ProxyThread, stream: Stream, phase: Terminati
   const front = stream.front!;
   setTermination(stream, 'P', phase);
   forgetSocket(front.fd, front.sourceFamily, ttl);
+  front.errno ||= 1; // closed at once: nothing may be said any more, not even FIN
   closeSilently(thread, stream, 'P', phase);
 }
 
@@ -251,8 +252,9 @@ function sendWritten(
     stream.log.status = head.status;
     framing = settleFraming(thread.language.subject, head, true);
     stream.rule.editAt = thread.language.subject.editAt;
-    if (framing === FRAMING_UNTIL_CLOSE) stream.closeFront = true;
+    if (framing === FRAMING_UNTIL_CLOSE || saysClose(thread.language.subject, head)) stream.closeFront = true;
   }
+  if ((head.flags & HEAD_CLOSE) !== 0) stream.closeFront = true; // `hdr connection close`
   head.removeAll(HEADER_CONNECTION);
   const scratch = thread.scratchOffset;
   const how = stream.closeFront ? CONNECTION_CLOSE : connection;

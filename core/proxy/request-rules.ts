@@ -8,6 +8,7 @@
 import { assert } from '../base/assert.ts';
 import { type Head, METHOD_POST } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
+import { answerExpect } from '../rules/actions-final-flow.ts';
 import {
   RULE_ABORT,
   RULE_BAD_REQUEST,
@@ -22,9 +23,11 @@ import {
   RULE_YIELD,
 } from '../rules/contract.ts';
 import { type RuleSet, runRules } from '../rules/rule-set.ts';
+import { MARK_NONE } from '../sample/log-record.ts';
 import { DIRECTION_REQUEST } from '../sample/subject.ts';
 import * as counters from '../shared/counters.ts';
 import type { Connection } from './connection.ts';
+import { abortStream, setTermination } from './finish.ts';
 import { aimRequest, keepRun } from './language.ts';
 import { closeSilently, replyBuffer, replyStatus, silentDrop } from './reply.ts';
 import { restrictNames } from './restrict-names.ts';
@@ -109,7 +112,7 @@ export function runRequestRules(thread: ProxyThread, stream: Stream, head: Head 
       return REQUEST_ENDED;
     }
     endByRule(thread, stream, verdict);
-    return verdict === RULE_TARPIT ? REQUEST_WAITS : REQUEST_ENDED;
+    return verdict === RULE_TARPIT && isInTarpit(stream) ? REQUEST_WAITS : REQUEST_ENDED;
   }
 }
 
@@ -128,16 +131,22 @@ function wantsBody({ rule, frontend, backend }: Stream, head: Head): boolean {
 // it, and no longer than the head may take.
 function awaitBody(thread: ProxyThread, stream: Stream, head: Head | null): number {
   if (head === null || !wantsBody(stream, head)) return REQUEST_GO;
-  const { requestData } = aimRequest(thread, stream, head);
-  if (requestData.complete) return REQUEST_GO;
+  const { host, run } = thread.language;
+  const subject = aimRequest(thread, stream, head);
+  host.stream = stream;
+  answerExpect(subject, run);
+  if (subject.requestData.complete) return REQUEST_GO;
   const { rule } = stream;
   const nowMs = thread.clock.nowMs;
+  // Without a limit of its own it is over when the client was silent for too long: its deadline has fired, and is none now.
+  const isSilent = rule.stageSinceMs !== 0 && stream.front!.deadlineMs === 0 && stream.clientTimeoutMs !== 0;
   if (rule.stageSinceMs === 0) rule.stageSinceMs = nowMs;
-  const { httpRequest } = stream.frontend!.proxy.timeouts;
+  const { httpRequest } = (stream.backend ?? stream.frontend!).proxy.timeouts;
   const untilMs = httpRequest === 0 ? 0 : rule.stageSinceMs + httpRequest;
-  if (untilMs !== 0 && nowMs >= untilMs) {
+  if (isSilent || (untilMs !== 0 && nowMs >= untilMs)) {
     stream.closeFront = true;
-    replyStatus(thread, stream, 408, 'c', 'D');
+    stream.log.markRequest = MARK_NONE;
+    replyStatus(thread, stream, 408, 'c', 'R');
     return REQUEST_ENDED;
   }
   if (waitInRules(thread, stream, head, false, untilMs, 0)) return REQUEST_WAITS;
@@ -266,9 +275,11 @@ export function endByRule(thread: ProxyThread, stream: Stream, verdict: number):
   const { run } = thread.language;
   const response = stream.rule.responding;
   const phase = response ? 'H' : 'R';
+  if (!response && (run.timedOut || !isAnswer(verdict))) stream.log.markRequest = MARK_NONE; // its rules were never done
+  if (!response && !stream.http) stream.log.bytesUploaded = gatheredBytes(stream.front!);
   switch (verdict) {
     case RULE_REPLY:
-      if (run.timedOut) replyBuffer(thread, stream, run.reply, response ? 's' : 'c', 'D');
+      if (run.timedOut) replyBuffer(thread, stream, run.reply, response ? 's' : 'c', phase);
       else replyBuffer(thread, stream, run.reply, 'L', phase);
       return;
     case RULE_DENY:
@@ -281,11 +292,13 @@ export function endByRule(thread: ProxyThread, stream: Stream, verdict: number):
       return;
     case RULE_CLOSE:
       countDenied(thread, stream, response);
-      closeSilently(thread, stream, 'P', phase);
+      forgetLine(stream);
+      closeSilently(thread, stream, 'P', response ? 'D' : 'R');
       return;
     case RULE_SILENT_DROP:
       countDenied(thread, stream, response);
-      silentDrop(thread, stream, phase, run.silentDropTtl);
+      forgetLine(stream);
+      silentDrop(thread, stream, 'R', run.silentDropTtl);
       return;
     case RULE_BAD_REQUEST:
       thread.counters.cells[stream.frontend!.counterAt + counters.FAILED_REQUESTS]! += 1;
@@ -293,12 +306,26 @@ export function endByRule(thread: ProxyThread, stream: Stream, verdict: number):
       return;
     case RULE_INTERNAL:
       countInternal(thread, stream);
-      replyStatus(thread, stream, 500, 'I', phase);
+      replyStatus(thread, stream, 500, run.rewriteFailed ? 'P' : 'I', phase);
       return;
     default:
       assert(verdict === RULE_ABORT, 'a rule gave a verdict that nobody knows');
       closeSilently(thread, stream, 'I', phase);
   }
+}
+
+function gatheredBytes(front: Connection): number {
+  return (front.headBuffer === NO_BUFFER ? 0 : front.headEnd - front.headStart) + front.inBytes;
+}
+
+function isAnswer(verdict: number): boolean {
+  return verdict === RULE_REPLY || verdict === RULE_DENY;
+}
+
+// As HAProxy logs it: a frontend's content rules run before the request's line is noted.
+function forgetLine(stream: Stream): void {
+  if (stream.http && !stream.rule.responding && stream.rule.stage === STAGE_FRONT_CONTENT)
+    stream.log.requestLineLength = 0;
 }
 
 function countDenied(thread: ProxyThread, stream: Stream, response: boolean): void {
@@ -321,11 +348,16 @@ function startTarpit(thread: ProxyThread, stream: Stream): void {
   const { reply } = thread.language.run;
   stream.rule.tarpitReply = reply.bytes.slice(0, reply.length);
   stream.rule.tarpitHeadLength = reply.headLength;
+  stream.rule.tarpitCloses = reply.closes;
   stream.log.status = reply.status;
   stream.rule.stage = STAGE_TARPIT;
   stream.phase = PHASE_RULES;
   const durationMs = stream.tarpitTimeoutMs || (stream.backend ?? stream.frontend!).proxy.timeouts.connect;
-  thread.setDeadline(front, thread.after(durationMs)); // without either, until the client gives up
+  if (durationMs === 0) {
+    endTarpit(thread, stream);
+    return;
+  }
+  thread.setDeadline(front, thread.after(durationMs));
   thread.recvStart(front);
 }
 
@@ -336,9 +368,17 @@ export function endTarpit(thread: ProxyThread, stream: Stream): void {
   reply.length = stream.rule.tarpitReply!.length;
   reply.headLength = stream.rule.tarpitHeadLength;
   reply.status = stream.log.status;
-  reply.closes = true;
+  reply.closes = stream.rule.tarpitCloses;
   stream.rule.tarpitReply = null;
+  stream.log.markQueue = thread.clock.nowMs - stream.startedMs; // where HAProxy tells how long it was kept waiting
   replyBuffer(thread, stream, reply, 'P', 'T');
+}
+
+/** The client is gone before its answer came. */
+export function leaveTarpit(thread: ProxyThread, stream: Stream): void {
+  stream.log.markQueue = thread.clock.nowMs - stream.startedMs;
+  setTermination(stream, 'P', 'T');
+  abortStream(thread, stream);
 }
 
 export function isInTarpit(stream: Stream): boolean {

@@ -29,7 +29,7 @@ import {
 import { NO_BUFFER } from '../io/engine.ts';
 import type { TerminationCause, TerminationPhase } from '../observe/names.ts';
 import { RULE_INTERNAL } from '../rules/contract.ts';
-import { FRAMING_DROP_BODY, FRAMING_KEPT, settleFraming } from '../rules/framing.ts';
+import { FRAMING_DROP_BODY, FRAMING_KEPT, saysClose, settleFraming } from '../rules/framing.ts';
 import { errorRepliesOf } from '../rules/reply.ts';
 import { type LogRecord, MARK_NONE } from '../sample/log-record.ts';
 import * as counters from '../shared/counters.ts';
@@ -42,7 +42,7 @@ import { fillAddresses } from './endpoints.ts';
 import { abortStream, closeFront, finishIfDone, setTermination } from './finish.ts';
 import { addForwarded } from './forwarded.ts';
 import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
-import { aimRequest } from './language.ts';
+import { aimRequest, isWhole } from './language.ts';
 import { resumeTcpRules } from './listener.ts';
 import { phaseLetter, replyMonitor, replyStatus, sendText } from './reply.ts';
 import {
@@ -51,6 +51,7 @@ import {
   endTarpit,
   enterBackend,
   isInTarpit,
+  leaveTarpit,
   REQUEST_GO,
   runRequestRules,
   wantsMoreInRules,
@@ -61,6 +62,7 @@ import {
   PHASE_QUEUE,
   PHASE_REPLY,
   PHASE_RESPONSE,
+  PHASE_RESPONSE_RULES,
   PHASE_RULES,
   PHASE_TUNNEL,
   type Stream,
@@ -260,7 +262,23 @@ export function resumeRequest(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
   const head = stream.rule.requestHead;
   assert(head !== null, 'a request that waits in its rules has its head');
-  if (runRequestRules(thread, stream, head) === REQUEST_GO) toServer(thread, stream, front, head);
+  if (runRequestRules(thread, stream, head) !== REQUEST_GO) return;
+  const isCut = front.endSeen && front.inFirst === NO_SEGMENT && !isWhole(thread.bytes, front, head);
+  if (isCut && stream.backend !== null) {
+    cutInRules(thread, stream);
+    return;
+  }
+  toServer(thread, stream, front, head);
+  // A FIN that came while rules waited is looked at now.
+  if (front.stream === stream && front.endSeen && front.inFirst === NO_SEGMENT) requestEnd(thread, stream);
+}
+
+// The client ended within its body: no server gets the half of it.
+function cutInRules(thread: ProxyThread, stream: Stream): void {
+  countAbort(thread, stream);
+  setTermination(stream, 'C', 'R');
+  stream.log.status = 400;
+  abortStream(thread, stream);
 }
 
 // The backend is known and every rule has had its say: the head is written anew and the server looked for.
@@ -268,6 +286,7 @@ function toServer(thread: ProxyThread, stream: Stream, front: Connection, head: 
   const frontend = stream.frontend!;
   const backend = stream.backend;
   if (backend === null) {
+    stream.log.markRequest = MARK_NONE;
     replyStatus(thread, stream, 503, 'S', 'C');
     return;
   }
@@ -275,7 +294,8 @@ function toServer(thread: ProxyThread, stream: Stream, front: Connection, head: 
   const backMode = backend.proxy.connectionMode;
   const chunked10 = (head.flags & (HEAD_HTTP_10 | HEAD_CHUNKED)) === (HEAD_HTTP_10 | HEAD_CHUNKED);
   if (stream.rule.used && !settleRequest(thread, stream, head)) return;
-  stream.closeBack = frontMode === 'SCL' || backMode === 'SCL' || backMode === 'CLO' || chunked10;
+  stream.closeBack =
+    frontMode === 'SCL' || backMode === 'SCL' || backMode === 'CLO' || chunked10 || stream.rule.closeBack;
   if (frontend.uniqueId !== null && !frontend.uniqueId.addTo(thread, stream, head)) {
     replyStatus(thread, stream, 500, 'P', 'R');
     return;
@@ -312,6 +332,7 @@ function settleRequest(thread: ProxyThread, stream: Stream, head: Head): boolean
   const subject = aimRequest(thread, stream, head);
   const verdict = settleFraming(subject, head, false);
   stream.rule.editAt = subject.editAt;
+  stream.rule.closeBack = saysClose(subject, head);
   stream.serverMethod = head.method;
   if (verdict === FRAMING_KEPT) return true;
   if (verdict === FRAMING_DROP_BODY) {
@@ -383,10 +404,24 @@ function prepareRequest(thread: ProxyThread, stream: Stream, front: Connection, 
     if (now && !body.done && body.mode === BODY_CHUNKED) gatherHeld(thread, front);
   }
   if (now && body.done && body.mode === BODY_CHUNKED && body.chunkedOut) endChunks(thread, written);
-  if (!placeHead(thread, bufferId, written - scratch)) return REQUEST_FULL;
+  if (!placeHead(thread, bufferId, written - scratch)) {
+    if (!makeRoom(thread, bufferId, written - scratch)) return REQUEST_FULL;
+    placeHead(thread, bufferId, written - scratch);
+  }
   stream.requestOffset = ready.start;
   stream.requestLength = ready.end - ready.start;
   return REQUEST_READY;
+}
+
+// Rules made the head longer than the room before the body: the body moves to the slot's end, if that is enough.
+function makeRoom(thread: ProxyThread, bufferId: number, headLength: number): boolean {
+  const length = ready.end - ready.start;
+  const end = Math.max(thread.buffers.dataEnd(bufferId), ready.end);
+  if (end - length - headLength < thread.buffers.slotOffset(bufferId)) return false;
+  thread.bytes.copyWithin(end - length, ready.start, ready.end);
+  ready.start = end - length;
+  ready.end = end;
+  return true;
 }
 
 // The last chunk and the trailers go behind what is ready; by way of scratch space, as they may stand in each
@@ -521,37 +556,20 @@ function forwardRequest(thread: ProxyThread, stream: Stream, bufferId: number, o
 export function requestEnd(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
   if (stream.phase === PHASE_RULES) {
-    rulesEnd(thread, stream);
+    // Those that wait for bytes decide on what there is; whether the client is gone is seen when all are done.
+    resumeRequest(thread, stream);
     return;
   }
   if (stream.request.done) {
     const backend = stream.backend;
     const aborts = backend !== null ? backend.proxy.abortonclose : true;
     // Half-closed, but it may well be waiting for its answer: only abortonclose takes it for gone, as long as the
-    // server still has something to say.
-    if (aborts && !stream.responseClosed && stream.phase !== PHASE_TUNNEL) clientGone(thread, stream);
+    // server still has something to say. One whose answer is there already gets it.
+    const answered = stream.responseClosed || stream.phase === PHASE_RESPONSE_RULES || stream.phase === PHASE_TUNNEL;
+    if (aborts && !answered) clientGone(thread, stream);
     return;
   }
   if (front.inFirst === NO_SEGMENT) requestCut(thread, stream);
-}
-
-// FIN while rules wait. TCP rules decide on what there is; an HTTP client that is still owed an answer may have only
-// half closed, but one whose request is not whole is gone.
-function rulesEnd(thread: ProxyThread, stream: Stream): void {
-  if (isInTarpit(stream)) {
-    resumeRequest(thread, stream);
-    return;
-  }
-  const aborts = (stream.backend ?? stream.frontend!).proxy.abortonclose;
-  if (stream.http && (aborts || !requestIsWhole(thread, stream))) clientGone(thread, stream);
-  else resumeRequest(thread, stream);
-}
-
-// The body behind a waiting head has all come.
-function requestIsWhole(thread: ProxyThread, stream: Stream): boolean {
-  const { requestData } = thread.language.subject;
-  aimRequest(thread, stream, stream.rule.requestHead);
-  return requestData.complete;
 }
 
 // The body ended before its time.
@@ -568,6 +586,10 @@ function requestCut(thread: ProxyThread, stream: Stream): void {
 /** The client went away: nothing more is worth doing for it. A half-closed one still gets a 400. */
 export function clientGone(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
+  if (isInTarpit(stream)) {
+    leaveTarpit(thread, stream);
+    return;
+  }
   const waits = stream.phase === PHASE_RESPONSE;
   const unfinished = !stream.request.done; // its own fault: no page for it
   // HAProxy's letters: a client that resets after a whole request is found out when the response is due.

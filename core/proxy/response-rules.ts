@@ -2,13 +2,19 @@
 // tcp-response content and http-response, the frontend's http-response, then http-after-response of both, which see
 // our own answers too.
 
-import type { Head } from '../http/message.ts';
+import { HEAD_CHUNKED, HEAD_CLOSE_DELIMITED, HEAD_LENGTH, HEAD_TUNNEL, type Head } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
-import { RULE_CONTINUE, RULE_INTERNAL, RULE_STOP, RULE_YIELD } from '../rules/contract.ts';
+import { RULE_CLOSE, RULE_CONTINUE, RULE_INTERNAL, RULE_STOP, RULE_YIELD } from '../rules/contract.ts';
 import { type RuleSet, runRules } from '../rules/rule-set.ts';
+import { MARK_NONE } from '../sample/log-record.ts';
 import { DIRECTION_RESPONSE } from '../sample/subject.ts';
+import { ready, takeBody } from './body.ts';
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type Body } from './body-state.ts';
+import { detachBack } from './finish.ts';
+import { takeGathered } from './gather.ts';
 import { aimResponse, beginResponseVariables, keepRun } from './language.ts';
 import { endByRule } from './request-rules.ts';
+import { NO_SEGMENT } from './segments.ts';
 import { PHASE_RESPONSE_RULES, type Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
 
@@ -58,9 +64,11 @@ export function runResponseRules(thread: ProxyThread, stream: Stream, head: Head
     run.strict = rule.strict;
     run.yieldedSinceMs = rule.yieldedSinceMs;
     run.waitUntilMs = 0;
+    if (rule.stage === STAGE_CONTENT) stream.log.markData = MARK_NONE; // for HAProxy the response is not there yet
     const verdict = runRules(set, subject, run);
     keepRun(stream, subject, run);
     if (verdict === RULE_CONTINUE || verdict === RULE_STOP) {
+      if (rule.stage === STAGE_CONTENT) stream.log.markData = thread.clock.nowMs - stream.startedMs;
       nextStage(stream);
       continue;
     }
@@ -68,10 +76,40 @@ export function runResponseRules(thread: ProxyThread, stream: Stream, head: Head
       if (!waitInRules(thread, stream, head)) return RESPONSE_ENDED;
       return RESPONSE_WAITS;
     }
+    leaveServer(thread, stream, head, verdict);
     endByRule(thread, stream, verdict);
     return RESPONSE_ENDED;
   }
   return RESPONSE_GO;
+}
+
+// Nobody gets this response. What came of its body counts all the same, and when that is all of it, its connection is as
+// good as after any other response.
+function leaveServer(thread: ProxyThread, stream: Stream, head: Head, verdict: number): void {
+  const back = stream.back;
+  const { log, rule } = stream;
+  if (back === null || back.headBuffer === NO_BUFFER || (head.flags & HEAD_TUNNEL) !== 0) {
+    if (back !== null && back.headBuffer !== NO_BUFFER) log.bytesRead += back.headEnd - head.endOffset;
+    return;
+  }
+  const body = stream.response;
+  beginBody(body, head);
+  const consumed = takeBody(thread, body, head.endOffset, back.headEnd);
+  log.bytesRead += ready.formBytes;
+  const isWhole = consumed === back.headEnd && body.done && back.inFirst === NO_SEGMENT;
+  if (!isWhole || !stream.request.done || rule.closeBack || verdict === RULE_CLOSE) return;
+  thread.buffers.release(takeGathered(back));
+  detachBack(thread, stream, true);
+}
+
+/** What the head says of the body that follows. */
+export function beginBody(body: Body, head: Head): void {
+  const { flags } = head;
+  // Chunks go to a 1.0 client too, as HAProxy does: it decides by what the server says, not by who asks.
+  if ((flags & HEAD_CHUNKED) !== 0) body.reset(BODY_CHUNKED, 0);
+  else if ((flags & HEAD_LENGTH) !== 0) body.reset(BODY_LENGTH, head.contentLength);
+  else if ((flags & HEAD_CLOSE_DELIMITED) !== 0) body.reset(BODY_CLOSE, 0);
+  else body.reset(BODY_NONE, 0);
 }
 
 /** Whether tcp-response content rules run at this stage. */

@@ -16,7 +16,6 @@ import {
   HEAD_CLOSE,
   HEAD_CLOSE_DELIMITED,
   HEAD_HTTP_10,
-  HEAD_LENGTH,
   HEAD_MUST_CLOSE,
   HEAD_TUNNEL,
   HEAD_UPGRADE,
@@ -26,11 +25,11 @@ import {
 } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import { RULE_INTERNAL } from '../rules/contract.ts';
-import { FRAMING_BROKEN, FRAMING_DROP_BODY, FRAMING_UNTIL_CLOSE, settleFraming } from '../rules/framing.ts';
+import { FRAMING_BROKEN, FRAMING_DROP_BODY, FRAMING_UNTIL_CLOSE, saysClose, settleFraming } from '../rules/framing.ts';
 import { MARK_NONE } from '../sample/log-record.ts';
 import * as counters from '../shared/counters.ts';
 import { BODY_BAD, ready, sendHeadAlone, sendWithHead, takeBody } from './body.ts';
-import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE } from './body-state.ts';
+import { BODY_CLOSE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, finishIfDone, setTermination } from './finish.ts';
@@ -39,7 +38,7 @@ import { aimResponse } from './language.ts';
 import { fillLoads } from './loads.ts';
 import { closeSilently, replyStatus } from './reply.ts';
 import { endByRule } from './request-rules.ts';
-import { beginResponseRules, hasResponseRules, RESPONSE_GO, runResponseRules } from './response-rules.ts';
+import { beginBody, beginResponseRules, hasResponseRules, RESPONSE_GO, runResponseRules } from './response-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_BODY, PHASE_RESPONSE, PHASE_RESPONSE_RULES, type Stream } from './stream.ts';
 import { type ProxyThread, SCRATCH_BYTES } from './thread.ts';
@@ -148,6 +147,9 @@ function settleResponse(thread: ProxyThread, stream: Stream, head: Head): boolea
   // A client that asked with HEAD gets no body, whatever the server was asked with.
   const isHead = stream.method === METHOD_HEAD && stream.serverMethod !== METHOD_HEAD;
   stream.rule.dropsBody = isHead || verdict === FRAMING_DROP_BODY;
+  // A 204 where chunks were announced is not trusted to end where it says, as in HAProxy.
+  const isOdd204 = verdict === FRAMING_DROP_BODY && head.status === 204 && (head.flags & HEAD_CHUNKED) !== 0;
+  if (isOdd204 || saysClose(subject, head)) stream.closeFront = true;
   stream.rule.untilClose = verdict === FRAMING_UNTIL_CLOSE;
   if (stream.rule.untilClose) stream.closeFront = true;
   return true;
@@ -184,20 +186,15 @@ function passResponse(thread: ProxyThread, stream: Stream, back: Connection, hea
   const faulty10 = HEAD_HTTP_10 | HEAD_MUST_CLOSE;
   if ((flags & faulty10) === faulty10) stream.closeFront = true;
   const body = stream.response;
-  if ((flags & HEAD_CHUNKED) !== 0) {
-    // Chunks go to a 1.0 client too, as HAProxy does: it decides by what the server says, not by who asks.
-    body.reset(BODY_CHUNKED, 0);
-  } else if ((flags & HEAD_LENGTH) !== 0) body.reset(BODY_LENGTH, head.contentLength);
-  else if ((flags & HEAD_CLOSE_DELIMITED) !== 0) {
-    body.reset(BODY_CLOSE, 0);
-    stream.closeFront = true;
-  } else body.reset(BODY_NONE, 0);
+  beginBody(body, head);
+  if (body.mode === BODY_CLOSE) stream.closeFront = true;
   if (stream.rule.dropsBody) {
     body.discards = true;
     stream.spliceDown = false;
   }
   if (stream.rule.dropsBody || stream.rule.untilClose) body.chunkedOut = false;
   if (thread.stopping) stream.closeFront = true;
+  if (stream.rule.closeBack) stream.closeBack = true;
   const scratch = thread.scratchOffset;
   const written = writeResponseHead(
     head,
@@ -215,8 +212,12 @@ function passResponse(thread: ProxyThread, stream: Stream, back: Connection, hea
   const end = back.headEnd;
   const bufferId = takeGathered(back);
   passBody(thread, stream, bufferId, head.endOffset, end, written - scratch);
-  if (back.inFirst !== NO_SEGMENT && stream.back === back) passHeld(thread, stream, back);
-  else if (stream.back === back && !back.recvWanted && !thread.isBackedUp(stream.front!)) thread.recvStart(back);
+  if (stream.back !== back) return;
+  if (back.inFirst !== NO_SEGMENT) passHeld(thread, stream, back);
+  else if (back.endSeen) {
+    // It ended while its rules waited.
+    if (!stream.response.done) responseEnd(thread, stream);
+  } else if (!back.recvWanted && !thread.isBackedUp(stream.front!)) thread.recvStart(back);
 }
 
 // What came beyond the gathered slot while rules waited.

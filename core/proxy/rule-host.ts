@@ -116,6 +116,7 @@ export class StreamHost implements RuleHost {
     if (stream.http && status === 0) log.status = -1;
     log.bytesUploaded = 0;
     log.bytesRead = 0;
+    log.markClose = this.thread.clock.nowMs - stream.startedMs;
     fillLoads(this.thread, stream);
     if (customLog === null) logger.now(log);
     else customLog.now(stream);
@@ -123,6 +124,7 @@ export class StreamHost implements RuleHost {
     log.status = status;
     log.bytesUploaded = bytesUploaded;
     log.bytesRead = bytesRead;
+    log.markClose = 0;
   }
 
   // There is no stream yet, which HAProxy logs as a refused one.

@@ -27,6 +27,7 @@ export class RuleState {
   // An answer that a tarpit keeps back.
   tarpitReply: Uint8Array | null = null;
   tarpitHeadLength = 0;
+  tarpitCloses = false;
 
   // Variables; each null until a rule could set one.
   txn: VariableTable | null = null;

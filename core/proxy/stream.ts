@@ -92,6 +92,7 @@ export class Stream {
   hash = -1;
   queueNext: Stream | null = null;
   queuePrevious: Stream | null = null;
+  queueDueMs = 0; // among those of its priority class: when it joined, moved by `set-priority-offset`
   queuedOn: ServerLink | null = null; // null while PHASE_QUEUE: in the backend's queue
   granted = false; // a place was taken for it while it waited
   retryServer: ServerLink | null = null; // PHASE_CONNECT: to be tried again when the pause is over

@@ -10,7 +10,7 @@ import { runRules } from '../rules/rule-set.ts';
 import { DIRECTION_RESPONSE } from '../sample/subject.ts';
 import { BODY_CLOSE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
-import { abortStream, finishIfDone, setTermination } from './finish.ts';
+import { abortStream, detachBack, finishIfDone, setTermination } from './finish.ts';
 import { gather, takeGathered } from './gather.ts';
 import { aimResponse, beginResponseVariables } from './language.ts';
 import { endByRule } from './request-rules.ts';
@@ -82,12 +82,20 @@ export function inspectResponse(
   rule.inspecting = false;
   if (verdict !== RULE_CONTINUE && verdict !== RULE_STOP) {
     rule.responding = true;
+    stream.log.bytesRead += bytes;
     endByRule(thread, stream, verdict);
     return;
   }
   if (rule.closeBack) {
-    back.endSeen = true;
-    thread.recvStop(back);
+    // `close`: nobody gets what the server said, and it hears no more.
+    if (back.headBuffer !== NO_BUFFER) thread.buffers.release(takeGathered(back));
+    stream.log.bytesRead += bytes;
+    stream.request.done = true;
+    stream.response.done = true;
+    stream.responseClosed = true;
+    detachBack(thread, stream, false);
+    finishIfDone(thread, stream);
+    return;
   }
   if (back.headBuffer !== NO_BUFFER) {
     const from = back.headStart;

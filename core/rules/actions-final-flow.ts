@@ -117,20 +117,20 @@ function compileWaitForBody(ast: RuleAst, linker: Linker): Action {
     if (body === null) return RULE_BAD_REQUEST;
     if (ofRequest) answerExpect(subject, run);
     if (body.complete || (bytesMin > 0 && body.length >= bytesMin)) return RULE_CONTINUE;
-    if (!waitUntil(subject, run, ms)) return RULE_YIELD;
+    if (ms === 0 || !waitUntil(subject, run, ms)) return RULE_YIELD; // no time: as long as the peer may be silent
     const status = ofRequest ? STATUS_REQUEST_TIMEOUT : STATUS_GATEWAY_TIMEOUT;
     const front = subject.stream?.frontendIndex ?? -1;
     const back = subject.stream?.backendIndex ?? -1;
     if (!errors.find(status, front, back).write(subject, run.reply)) return RULE_INTERNAL;
     run.reply.status = status;
-    run.reply.closes = true;
+    run.reply.closes = ofRequest;
     run.timedOut = true;
     return RULE_REPLY;
   };
 }
 
 /** Who waits for the body must ask for it (RFC 9110 §10.1.1). */
-function answerExpect(subject: Subject, run: RuleRun): void {
+export function answerExpect(subject: Subject, run: RuleRun): void {
   const head = subject.request!;
   if ((head.flags & (HEAD_EXPECT_CONTINUE | HEAD_HTTP_10)) !== HEAD_EXPECT_CONTINUE) return;
   run.host.sendInterim(CONTINUE_100, 0, CONTINUE_100.length);

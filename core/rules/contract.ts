@@ -57,7 +57,7 @@ export interface RuleHost {
   startTracking(ofConnection: boolean, counter: number, tableIndex: number, entry: number): void;
   /** Closes the client's connection after the response. */
   closeFront(): void;
-  /** `tcp-response content close`: the server's connection ends now; what it sent so far still goes to the client. */
+  /** `tcp-response content close`: the server's connection ends. In mode tcp now, else with the response. */
   closeBack(): void;
   /** `expect-proxy layer4`: the client's connection begins with a PROXY header. */
   expectProxy(): void;
@@ -77,6 +77,7 @@ export class RuleRun {
   waitUntilMs = 0; // set with RULE_YIELD; 0: no limit of its own
   silentDropTtl = 0; // with RULE_SILENT_DROP: `rst-ttl`, 0 none
   timedOut = false; // with RULE_REPLY: wait-for-body waited too long, the peer is to blame (408, 504)
+  rewriteFailed = false; // with RULE_INTERNAL: what was to be written found no room, which is no fault of ours
 
   constructor(host: RuleHost, replyBytesMax: number) {
     this.host = host;

@@ -9,6 +9,7 @@
 
 import { assert } from '../base/assert.ts';
 import { writeBytes } from '../base/text.ts';
+import { requestFormBytes, responseFormBytes } from '../http/form-bytes.ts';
 import type { Head } from '../http/message.ts';
 import * as message from '../http/message.ts';
 import type { RuleSetName } from '../model/rules.ts';
@@ -43,6 +44,7 @@ export function headOf(subject: Subject, onRequest: boolean): Head | null {
 /** A rewrite that could not be done: counted; under `strict-mode on` the message ends with an internal error. */
 export function rewriteFailed(run: RuleRun): number {
   run.host.rewriteFailed();
+  run.rewriteFailed = run.strict;
   return run.strict ? RULE_INTERNAL : RULE_CONTINUE;
 }
 
@@ -101,7 +103,7 @@ export function removeLines(head: Head, bytes: Uint8Array, name: HeaderName): vo
  * Adds a line `name: text` at the end of the head, spelled as the wire wants it, so that it is sent in one piece with its
  * neighbours. With `replaces`, all older lines of that name go; the text may still be made from them. A new Host also
  * becomes the authority of a target that has one.
- * @returns false: not done (a failed authority leaves the line in, as HAProxy does)
+ * @returns false: not done (a failed authority leaves the line in, and older lines are gone, as in HAProxy)
  */
 export function addLine(subject: Subject, head: Head, name: HeaderName, text: TextWriter, replaces: boolean): boolean {
   const bytes = subject.bytes;
@@ -150,6 +152,20 @@ export class ReadyLine {
   }
 }
 
+/** Texts shorter than this always fit: a received head leaves `tune.maxrewrite` of the buffer free. */
+const SURELY_FITS_BYTES = 256;
+/** What HAProxy's buffer holds besides texts: its own head, and for each line, start line and end a description. */
+const FORM_BYTES = 64;
+const FORM_LINE_BYTES = 8;
+
+// A head grows no larger than `tune.bufsize`, as HAProxy would hold it.
+function fits(subject: Subject, head: Head, addedBytes: number): boolean {
+  if (addedBytes < SURELY_FITS_BYTES) return true;
+  const formBytes = head === subject.request ? requestFormBytes(head) : responseFormBytes(head);
+  const used = FORM_BYTES + formBytes + FORM_LINE_BYTES * (head.headerCount + 3);
+  return used + addedBytes <= subject.trash.chunkBytes;
+}
+
 function beginLine(subject: Subject, name: HeaderName): number {
   const bytes = subject.bytes;
   const length = name.length;
@@ -170,8 +186,10 @@ function finishLine(
   valueEnd: number,
   replaces: boolean,
 ): boolean {
-  if (valueEnd < 0 || valueEnd + 2 > subject.editEnd || head.headerCount >= head.headerCountMax) return false;
+  // The older lines go in any case: what was to be replaced must not be taken for what replaces it.
   if (replaces) removeLines(head, bytes, name);
+  if (valueEnd < 0 || valueEnd + 2 > subject.editEnd || head.headerCount >= head.headerCountMax) return false;
+  if (!fits(subject, head, valueEnd - nameStart)) return false;
   if (name.text[0] === NEVER_SENT) return true;
   bytes[valueEnd] = CR;
   bytes[valueEnd + 1] = LF;
@@ -191,6 +209,7 @@ export function setValue(
   hostFrom: number,
   hostTo: number,
 ): boolean {
+  if (!fits(subject, head, to - from - head.valueLength[index]!)) return false;
   head.valueOffset[index] = from;
   head.valueLength[index] = to - from;
   return head.headerId[index] !== HEADER_HOST || updateAuthority(subject, head, hostFrom, hostTo);
@@ -243,6 +262,7 @@ function pointUri(subject: Subject, head: Head, start: number, end: number): voi
  */
 export function setUri(subject: Subject, head: Head, start: number, end: number): boolean {
   const bytes = subject.bytes;
+  if (!fits(subject, head, end - start - head.uriLength)) return false;
   pointUri(subject, head, start, end);
   head.flags &= ~HEAD_ABSOLUTE_URI;
   if (!hasAuthority(head, bytes)) return true;
@@ -273,7 +293,7 @@ export function setPath(subject: Subject, head: Head, text: TextWriter, withQuer
   let at = copyText(subject, bytes, head.uriOffset, pathStart, start);
   at = at < 0 ? at : writeText(subject, text, at);
   at = copyText(subject, bytes, tailStart, uriEnd, at);
-  if (at < 0) return false;
+  if (at < 0 || !fits(subject, head, at - start - head.uriLength)) return false;
   pointUri(subject, head, start, at);
   return true;
 }
@@ -288,7 +308,7 @@ export function setQuery(subject: Subject, head: Head, text: TextWriter): boolea
   if (markAt < 0 || markAt >= subject.editEnd) return false;
   bytes[markAt] = 0x3f;
   const at = writeText(subject, text, markAt + 1);
-  if (at < 0) return false;
+  if (at < 0 || !fits(subject, head, at - start - head.uriLength)) return false;
   if (mark < uriEnd || at > markAt + 1) pointUri(subject, head, start, at);
   return true;
 }

@@ -18,13 +18,14 @@ import {
   HEAD_LENGTH,
   HEAD_NO_BODY,
   HEAD_TUNNEL,
+  HEADER_CONNECTION,
   HEADER_CONTENT_LENGTH,
   HEADER_TRANSFER_ENCODING,
   type Head,
 } from '../http/message.ts';
 import { HeaderName } from '../sample/http-header-walk.ts';
 import type { Subject } from '../sample/subject.ts';
-import { addLineOf, copyText, trimEnd, trimStart } from './edit.ts';
+import { addLineOf, copyText, elementEnd, trimEnd, trimStart } from './edit.ts';
 
 export const FRAMING_KEPT = 0; // forward the body as it was received
 export const FRAMING_DROP_BODY = 1; // send the head; what follows in this message goes nowhere
@@ -33,18 +34,44 @@ export const FRAMING_BROKEN = 3; // answer 500: the head contradicts the body
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
 const CHUNKED = ascii('chunked');
+const CLOSE = ascii('close');
 const NULL_LENGTH = ascii('0');
 const CONTENT_LENGTH = new HeaderName('content-length');
 
 /** Makes the lines agree with the body; answers what is to be done with it. */
 export function settleFraming(subject: Subject, head: Head, ofResponse: boolean): number {
-  if ((head.flags & HEAD_TUNNEL) !== 0) return FRAMING_KEPT;
+  if ((head.flags & HEAD_TUNNEL) !== 0) {
+    removeAdded(head, HEADER_CONTENT_LENGTH, true);
+    removeAdded(head, HEADER_TRANSFER_ENCODING, true);
+    return FRAMING_KEPT;
+  }
   const verdict = (head.flags & HEAD_CHUNKED) !== 0 ? settleChunked(subject, head) : settleLength(subject, head);
   if (verdict === FRAMING_BROKEN) return FRAMING_BROKEN;
   if (ofResponse && head.status === 204) removeAdded(head, HEADER_TRANSFER_ENCODING, false);
   if (verdict === FRAMING_DROP_BODY) return ofResponse ? FRAMING_UNTIL_CLOSE : dropBody(subject, head);
   const forbidsBody = ofResponse && (head.status < 200 || head.status === 204 || head.status === 304);
   return forbidsBody && (head.flags & HEAD_NO_BODY) === 0 ? FRAMING_DROP_BODY : FRAMING_KEPT;
+}
+
+/** Has a rule put `close` into a Connection line? Then the connection this head goes out on ends after its message. */
+export function saysClose(subject: Subject, head: Head): boolean {
+  for (let index = head.find(HEADER_CONNECTION, 0); index >= 0; index = head.find(HEADER_CONNECTION, index + 1)) {
+    if (!isAdded(head, index)) continue;
+    const end = head.valueOffset[index]! + head.valueLength[index]!;
+    for (let from = head.valueOffset[index]!; from < end; ) {
+      const to = elementEnd(subject.bytes, from, end);
+      const start = trimStart(subject.bytes, from, to);
+      if (isWord(subject.bytes, start, trimEnd(subject.bytes, start, to), CLOSE)) return true;
+      from = to + 1;
+    }
+  }
+  return false;
+}
+
+function isWord(bytes: Uint8Array, from: number, to: number, word: Uint8Array): boolean {
+  if (to - from !== word.length) return false;
+  for (let at = 0; at < word.length; at++) if ((bytes[from + at]! | 0x20) !== word[at]) return false;
+  return true;
 }
 
 function dropBody(subject: Subject, head: Head): number {

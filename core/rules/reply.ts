@@ -11,7 +11,7 @@ import { HEAD_OK, headLimits } from '../http/h1/verdict.ts';
 import { CONNECTION_NONE, WRITE_FULL, writeResponseHead } from '../http/h1/write.ts';
 import { HEAD_CLOSE, HEAD_CLOSE_DELIMITED, HEADER_CONNECTION, Head, METHOD_GET } from '../http/message.ts';
 import { reasonOf } from '../http/reason.ts';
-import { REPLY_STATUSES, streamReply } from '../http/reply.ts';
+import { pageCloses, REPLY_STATUSES, streamReply } from '../http/reply.ts';
 import type { HttpErrors, ReplyAst } from '../model/rules.ts';
 import { compileFormat, type Format } from '../sample/format.ts';
 import type { Linker } from '../sample/rows.ts';
@@ -306,7 +306,7 @@ export class ErrorReplies {
 
 function defaultPage(status: number): Reply {
   const { bytes, headLength } = streamReply(status, CONNECTION_NONE);
-  return new ReadyReply(status, bytes, headLength, false);
+  return new ReadyReply(status, bytes, headLength, pageCloses(status));
 }
 
 const byLinker = new WeakMap<Linker, ErrorReplies>();

@@ -142,6 +142,7 @@ export function traceRules(set: RuleSet, subject: Subject, run: RuleRun, observe
 
 function begin(subject: Subject, run: RuleRun): number {
   run.timedOut = false;
+  run.rewriteFailed = false;
   if (run.index < 0) {
     run.index = 0;
     run.resumed = false;

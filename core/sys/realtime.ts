@@ -5,6 +5,7 @@
 import {
   MCL_CURRENT,
   MCL_ONFAULT,
+  PR_SET_KEEPCAPS,
   PR_SET_TIMERSLACK,
   PRIO_PROCESS,
   SCHED_RESET_ON_FORK,
@@ -61,5 +62,21 @@ export function raiseCapabilities(mask: number): number {
   const data = new Uint32Array(6);
   if (libc.capabilityCall(SYS_capget, header, data) < 0) return lastErrno();
   data[EFFECTIVE] = data[EFFECTIVE]! | (data[PERMITTED]! & mask);
+  return outcome(libc.capabilityCall(SYS_capset, header, data));
+}
+
+/** This thread's permitted capabilities outlive its change to another user; those of other threads do not. */
+export function keepCapabilities(): number {
+  return outcome(libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0));
+}
+
+/** Gives up for good what is not in `mask` (bits of numbers 0–31); what is left is permitted, none of it effective. */
+export function limitCapabilities(mask: number): number {
+  const header = new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]);
+  const data = new Uint32Array(6);
+  if (libc.capabilityCall(SYS_capget, header, data) < 0) return lastErrno();
+  const permitted = data[PERMITTED]! & mask;
+  data.fill(0);
+  data[PERMITTED] = permitted;
   return outcome(libc.capabilityCall(SYS_capset, header, data));
 }

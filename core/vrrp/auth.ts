@@ -1,4 +1,4 @@
-// Authentication of adverts: the clear-text password of RFC 2338 §5.3.6 as keepalived keeps it, the AH header
+// Authentication of adverts: the clear-text password of RFC 2338 §5.3 as keepalived keeps it, the AH header
 // (RFC 2402) with HMAC-MD5-96, and keepalived ≥ 2.4.2's auth_hmac trailer. Pure functions over bytes.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';

@@ -1,7 +1,7 @@
 // When gratuitous ARPs and unsolicited NAs go out: at once after becoming master, again after garp_master_delay, then
 // every garp_master_refresh; and when a lower-priority master has confused the segment (keepalived.conf, garp_*).
 //
-// RFC 9568 §6.4.2 (395), (400) asks for one per address; the repetitions are keepalived's.
+// RFC 9568 §6.4.2 asks for one per address; the repetitions are keepalived's.
 
 import type { IpFamily } from '../model/vrrp.ts';
 import type { Intents } from './contract.ts';
@@ -95,6 +95,5 @@ export class Announcer {
 
 function spacingMs(settings: Settings, announced: Announced): number {
   const { garp } = settings.config;
-  // Turned off while packets were queued by a reload: the rest goes out at once, a millisecond apart at least.
-  return Math.max(0, announced.family === 'inet' ? garp.intervalMs : garp.gnaIntervalMs);
+  return announced.family === 'inet' ? garp.intervalMs : garp.gnaIntervalMs;
 }

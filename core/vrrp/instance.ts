@@ -134,9 +134,11 @@ export class Instance implements Receiver, SendLine {
   onTime(nowMs: number, intents: Intents): void {
     if (this.stepBackIfLate(nowMs, intents)) return;
     if (this.state === 'master') {
-      // RFC 9568 §6.4.3 (645): Advert_Timer fires.
+      // RFC 9568 §6.4.3: Adver_Timer fires.
       if (nowMs >= this.advertAtMs) this.advertise(nowMs, intents);
-      this.announcer.run(this.settings, this.announced(), nowMs, intents);
+      if (nowMs >= this.announcer.deadlineMs) {
+        this.announcer.run(this.settings, this.announced(), nowMs, intents);
+      }
       if (nowMs >= this.clashUntilMs) this.clashUntilMs = Infinity; // the other owner gave way
     } else if (this.state === 'backup' && nowMs >= this.masterDownAtMs) {
       this.masterDown(nowMs, intents);
@@ -159,7 +161,7 @@ export class Instance implements Receiver, SendLine {
     return true;
   }
 
-  // RFC 9568 §6.4.2 (390): Active_Down_Timer fires.
+  // RFC 9568 §6.4.2: Active_Down_Timer (RFC 3768: Master_Down_Timer) fires.
   private masterDown(nowMs: number, intents: Intents): void {
     this.wantState = 'master';
     if (this.group !== null && !this.group.canGoMaster(this)) {
@@ -195,12 +197,12 @@ export class Instance implements Receiver, SendLine {
     this.check();
   }
 
-  // RFC 9568 §6.4.2 (420)–(470).
+  // RFC 9568 §6.4.2: an advertisement while BACKUP.
   private backupOnAdvert(advert: ReceivedAdvert, nowMs: number, intents: Intents): void {
     const isNewMaster = !sameAddress(this.masterAddress, advert.source);
     if (this.ownerLowered && (isNewMaster || advert.priority !== PRIORITY_OWNER)) this.lowerOwner(false);
     if (advert.priority === PRIORITY_STOP) {
-      // (425): the master stops; the best of us is there first.
+      // Priority 0: the master stops; the best of us is there first.
       const { version, advertIntMs } = this.settings.config;
       const intervalMs = version === 2 ? advertIntMs : this.masterAdvertIntMs;
       // Never later than it would have been anyway: a flood of these must not keep a backup waiting for ever.
@@ -210,7 +212,7 @@ export class Instance implements Receiver, SendLine {
     }
     this.masterAddress ??= advert.source;
     if (!this.isAccepted(advert.priority, nowMs)) {
-      // (455): discarded; the timer runs on, and at its end we preempt.
+      // Lower than ours: discarded; the timer runs on, and at its end we preempt.
       this.logOnce(
         'lower',
         `received lower priority (${advert.priority}) advertisement from ${formatAddress(advert.source)}, discarding`,
@@ -218,7 +220,7 @@ export class Instance implements Receiver, SendLine {
       );
       return;
     }
-    // (435): the master stands.
+    // Higher, equal, or not to be preempted: the master stands.
     if (isNewMaster) this.logged.clear();
     this.masterAddress = advert.source;
     this.learnInterval(advert, intents);
@@ -242,7 +244,7 @@ export class Instance implements Receiver, SendLine {
     else if (this.preemptAtMs === Infinity) this.preemptAtMs = nowMs + this.settings.preemptDelayMs;
   }
 
-  // RFC 9568 §6.4.2 (440): Active_Adver_Interval is the sender's; v2 has only its own.
+  // RFC 9568 §6.4.2: Active_Adver_Interval is the sender's; v2 has only its own.
   private learnInterval(advert: ReceivedAdvert, intents: Intents): void {
     const { config } = this.settings;
     if (config.version === 2) return;
@@ -258,11 +260,11 @@ export class Instance implements Receiver, SendLine {
     this.masterAdvertIntMs = learnedMs;
   }
 
-  // RFC 9568 §6.4.3 (700)–(760).
+  // RFC 9568 §6.4.3: an advertisement while MASTER (there called Active).
   private masterOnAdvert(advert: ReceivedAdvert, nowMs: number, intents: Intents): void {
     assert(this.source !== null, 'a master has a source address');
     if (advert.priority === PRIORITY_STOP) {
-      // (705): tell the others at once that there is a master.
+      // Priority 0: tell the others at once that there is a master.
       this.answer(nowMs, intents);
       return;
     }
@@ -281,7 +283,7 @@ export class Instance implements Receiver, SendLine {
       this.defend(advert, nowMs, intents);
       return;
     }
-    // (735): a better one; from its advert on we are its backup. No priority 0: it is master already.
+    // A better one; from its advert on we are its backup. No priority 0: it is master already.
     if (this.settings.higherPrioSendAdvert) this.sendAdvert(mine, nowMs, intents);
     this.learnInterval(advert, intents);
     this.masterPriority = advert.priority;
@@ -294,7 +296,7 @@ export class Instance implements Receiver, SendLine {
     this.group?.onMemberBackup(this, nowMs, intents);
   }
 
-  // (745): someone of lower rank believes to be master: split brain, or a network that was just joined again.
+  // Someone of lower rank believes to be master: split brain, or a network that was just joined again.
   private defend(advert: ReceivedAdvert, nowMs: number, intents: Intents): void {
     const { settings } = this;
     this.counters.unexpected_master++;
@@ -365,7 +367,7 @@ export class Instance implements Receiver, SendLine {
 
   // -------------------------------------------------------------------------------------------------- sending
 
-  // One advert of ours, and the timer set anew (RFC 9568 §6.4.3 (650), (715)). The grid is kept as long as we are on
+  // One advert of ours, and the timer set anew (RFC 9568 §6.4.3). The grid is kept as long as we are on
   // time, so that small delays do not add up.
   private advertise(nowMs: number, intents: Intents): void {
     const { advertIntMs } = this.settings.config;
@@ -405,7 +407,7 @@ export class Instance implements Receiver, SendLine {
 
   // ------------------------------------------------------------------------------------------------- transitions
 
-  // RFC 9568 §6.4.2 (390)–(415), and §6.4.1 (345) for the owner's start: the advert first, so that the old master lets
+  // RFC 9568 §6.4.2, and §6.4.1 for the owner's start: the advert first, so that the old master lets
   // go of the addresses before ours are announced.
   becomeMaster(reason: string, nowMs: number, intents: Intents): void {
     assert(this.state !== 'master' && this.source !== null, 'only a runnable backup becomes master');
@@ -425,7 +427,7 @@ export class Instance implements Receiver, SendLine {
     this.notify('MASTER', intents);
   }
 
-  /** To BACKUP (RFC 9568 §6.4.3 (740)) or to FAULT (its Shutdown event, (625)). `stop`: priority 0 goes first. */
+  /** To BACKUP, or to FAULT as by a Shutdown event (RFC 9568 §6.4.3). `stop`: priority 0 goes first. */
   leaveMaster(to: 'backup' | 'fault', reason: string, stop: boolean, nowMs: number, intents: Intents): void {
     assert(this.state === 'master', 'only a master can leave mastership');
     if (stop) this.sendAdvert(PRIORITY_STOP, nowMs, intents);
@@ -435,6 +437,10 @@ export class Instance implements Receiver, SendLine {
     this.clashUntilMs = Infinity;
     this.clashAdvertsLeft = 0;
     this.counters.release_master++;
+    if (sameAddress(this.masterAddress, this.source)) {
+      this.masterAddress = null; // we know of no other yet
+      this.masterPriority = 0;
+    }
     this.wantState = to;
     this.enter(to, reason, nowMs, intents);
     this.preemptAtMs = Infinity;
@@ -575,6 +581,7 @@ export class Instance implements Receiver, SendLine {
 
   /** A new configuration of the same virtual router: state, timers and counters stay, differences are applied. */
   reconfigure(settings: Settings, nowMs: number, intents: Intents): void {
+    this.stepBackIfLate(nowMs, intents); // by the interval that was in force
     const before = this.settings;
     const downBefore = this.masterDownMs;
     if (this.masterAdvertIntMs === before.config.advertIntMs) this.masterAdvertIntMs = settings.config.advertIntMs;
@@ -587,8 +594,10 @@ export class Instance implements Receiver, SendLine {
     const fresh = exchangeResources(before, settings, intents);
     this.announcer.burst(settings, fresh, settings.config.garp.masterRepeat, nowMs, intents);
     this.masterAdvertIntMs = settings.config.advertIntMs;
-    this.advertAtMs = nowMs; // neighbours hear of it at once
-    this.lastSentAtMs = nowMs; // a shorter interval than before does not make us late
+    // Neighbours hear of it at once (the router calls onTime when all is settled), and a shorter interval than before
+    // does not make us late.
+    this.advertAtMs = nowMs;
+    this.lastSentAtMs = nowMs;
   }
 
   // ---------------------------------------------------------------------------------------------------- resources

@@ -55,7 +55,7 @@ export function checkAdvert(receiver: Receiver, advert: ReceivedAdvert, wallMs: 
   if (refusal !== '') return refusal;
   counters.advert_rcvd++;
   if (advert.priority === 0) counters.pri_zero_rcvd++;
-  // RFC 9568 §8.2.1.3: the owner need not listen to anybody.
+  // keepalived.conf, owner_ignore_adverts: nobody can outrank the owner.
   if (receiver.settings.ownerIgnoreAdverts) return 'we own the addresses and ignore adverts';
   noteAddresses(receiver, advert, notes);
   return '';

@@ -166,6 +166,8 @@ export class VrrpRouter implements VrrpRouterApi, Host {
     if (!this.isStarted) return;
     for (const group of this.syncGroups.values()) group.unite(nowMs, intents);
     this.settle(nowMs, intents);
+    for (const instance of this.instances.values()) if (instance.state === 'master') instance.onTime(nowMs, intents);
+    this.check();
   }
 
   private remove(name: string, instance: Instance, nowMs: number, intents: Intents): void {
@@ -253,8 +255,8 @@ export class VrrpRouter implements VrrpRouterApi, Host {
     const isUp = (name: string): boolean => this.links.get(name)?.up === true;
     const verdict = judge(
       this.board,
-      [...config.trackInterfaces, ...(group?.config.trackInterfaces ?? [])],
-      [...config.tracked, ...(group?.config.tracked ?? [])],
+      [...config.trackInterfaces, ...(group?.interfacesForMembers() ?? [])],
+      [...config.tracked, ...(group?.trackedForMembers() ?? [])],
       isUp,
     );
     const isEverywhere = config.interfaceName === ''; // unicast without an interface

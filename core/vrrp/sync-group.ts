@@ -3,7 +3,7 @@
 // A member becomes master only when all others want to; BACKUP or FAULT of one drags all (keepalived.conf, sync groups).
 
 import { assert } from '../base/assert.ts';
-import type { VrrpSyncGroup } from '../model/vrrp.ts';
+import type { TrackedInterface, TrackedObject, VrrpSyncGroup } from '../model/vrrp.ts';
 import type { Intents, NotifyState, VrrpState } from './contract.ts';
 import type { Companions, Instance } from './instance.ts';
 
@@ -23,6 +23,21 @@ export class SyncGroup implements Companions {
 
   others(member: Instance): readonly Instance[] {
     return this.members.filter((each) => each !== member);
+  }
+
+  /** What the group watches counts for every member; where one owns its addresses, weights could split the group. */
+  trackedForMembers(): readonly TrackedObject[] {
+    const { tracked } = this.config;
+    return this.hasOwner() ? tracked.map((each) => ({ ...each, weight: 0 })) : tracked;
+  }
+
+  interfacesForMembers(): readonly TrackedInterface[] {
+    const { trackInterfaces } = this.config;
+    return this.hasOwner() ? trackInterfaces.map((each) => ({ ...each, weight: 0 })) : trackInterfaces;
+  }
+
+  private hasOwner(): boolean {
+    return this.members.some((each) => each.settings.isOwner);
   }
 
   canGoMaster(member: Instance): boolean {

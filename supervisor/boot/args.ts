@@ -10,6 +10,7 @@ export interface CommandLine {
   folder: string; // -C; '' stay
   check: boolean; // -c
   configTest: boolean; // --config-test: keepalived's own check of a keepalived.conf
+  vrrpOptional: boolean; // --vrrp-optional: the proxies run though VRRP lacks its rights
   configTestLog: string; // --config-test=FILE; '' stderr
   configId: string; // --config-id: what @id in a keepalived.conf means; '' the host name
   daemon: boolean; // -D
@@ -54,6 +55,7 @@ function newCommandLine(): CommandLine {
     folder: '',
     check: false,
     configTest: false,
+    vrrpOptional: false,
     configTestLog: '',
     configId: '',
     daemon: false,
@@ -111,6 +113,10 @@ function takeLong(line: CommandLine, words: readonly string[], at: number): Step
   const equals = word.indexOf('=');
   const name = equals < 0 ? word : word.slice(0, equals);
   const glued = equals < 0 ? undefined : word.slice(equals + 1);
+  if (name === '--vrrp-optional') {
+    line.vrrpOptional = true;
+    return 1;
+  }
   if (name === '--config-test') {
     line.configTest = true;
     line.configTestLog = glued ?? '';

@@ -18,6 +18,7 @@ import { type CodeImage, codeIsReadable } from '../fleet/code-image.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import type { SharedTables } from '../fleet/shared-tables.ts';
 import { serverStateLines } from '../fleet/state-dump.ts';
+import type { VrrpHandle } from '../vrrp/boot.ts';
 import type { CommandLine } from './args.ts';
 import { controlName } from './control-names.ts';
 import { Events } from './events.ts';
@@ -25,6 +26,7 @@ import { type BoundControl, type BoundSocket, closeSockets, pauseSockets, resume
 import type { Messages } from './messages.ts';
 
 const WORKER_URL = new URL('../../workers/proxy/main.ts', import.meta.url);
+const VRRP_STOP_MS = 1_000; // priority 0 goes out at once; the rest is the kernel's work with addresses
 const HARD_STOP_MS = 2_000; // how long threads may take to end before the process ends without them
 
 export interface InstanceParts {
@@ -36,6 +38,7 @@ export interface InstanceParts {
   startedAtMs: number;
   image: CodeImage | null;
   listeners: (threadIndex: number) => Listener[];
+  vrrp: ((events: Events, giveUp: (text: string) => void) => VrrpHandle) | null;
   onReady: () => void;
 }
 
@@ -47,6 +50,7 @@ export class Instance {
   private control: ControlServer | null = null;
   private patterns: SupervisorPatterns | null = null;
   private variables: SupervisorVariables | null = null;
+  private vrrp: VrrpHandle | null = null;
   private fleet: Fleet | null = null; // null until start(): signals before that end the process or are moot
   private parts: InstanceParts | null = null;
   private stopping = false;
@@ -64,7 +68,7 @@ export class Instance {
     process.removeAllListeners('SIGUSR1').on('SIGUSR1', () => this.onFinish());
     process.on('SIGTERM', () => void this.endBySignal('SIGTERM', 143));
     process.on('SIGINT', () => void this.endBySignal('SIGINT', 130));
-    process.on('SIGHUP', () => this.showServers());
+    process.on('SIGHUP', () => this.onHangup());
     process.on('SIGQUIT', () => void this.showThreads());
     process.on('SIGTTOU', () => void this.pause());
     process.on('SIGTTIN', () => this.resume());
@@ -111,6 +115,8 @@ export class Instance {
       procValues: () => variables.values(),
     });
     this.fleet.start();
+    this.vrrp = parts.vrrp?.(this.events, (text) => void this.withoutVrrp(text)) ?? null;
+    this.vrrp?.start();
   }
 
   private startControl(parts: InstanceParts): void {
@@ -149,6 +155,19 @@ export class Instance {
     this.control.start(parts.controls.map(({ fd, socket }) => ({ fd, level: socket.level })));
   }
 
+  // The election cannot run. Whether the proxies may go on without it is the operator's word: --vrrp-optional.
+  private async withoutVrrp(text: string): Promise<void> {
+    this.vrrp = null;
+    if (!this.line.vrrpOptional) return this.giveUp(text);
+    this.messages.warning(`${text}. The proxies run without VRRP (--vrrp-optional).`);
+  }
+
+  private async stopVrrp(): Promise<void> {
+    const { vrrp } = this;
+    this.vrrp = null;
+    await vrrp?.stop(VRRP_STOP_MS);
+  }
+
   private onFinish(): void {
     if (this.fleet === null) {
       this.finishAsked = true;
@@ -170,6 +189,7 @@ export class Instance {
     const { hardStopAfterMs } = this.model.global;
     if (hardStopAfterMs > 0) setTimeout(() => void this.hardStop(), hardStopAfterMs);
     this.control?.stop();
+    await this.stopVrrp(); // another router takes the addresses: new connections go there
     await fleet.softStop();
     closeSockets(this.parts!.sockets);
     this.sayStopped();
@@ -205,7 +225,7 @@ export class Instance {
   private async endBySignal(signal: NodeJS.Signals, code: number): Promise<void> {
     this.stopping = true;
     process.removeAllListeners(signal); // a second one ends the process without further ado
-    if (this.fleet !== null) await this.fleet.hardStop(HARD_STOP_MS);
+    await Promise.all([this.stopVrrp(), this.fleet?.hardStop(HARD_STOP_MS)]);
     process.kill(process.pid, signal);
     // The first process of a container does not die of its own signal.
     setTimeout(() => _exit(code), HARD_STOP_MS);
@@ -220,7 +240,7 @@ export class Instance {
 
   private async leave(code: number): Promise<void> {
     this.stopping = true;
-    const ended = await this.fleet!.hardStop(HARD_STOP_MS);
+    const [ended] = await Promise.all([this.fleet!.hardStop(HARD_STOP_MS), this.stopVrrp()]);
     if (!ended) this.messages.warning('Some tasks resisted to hard-stop, exiting now.');
     // Not process.exit(): that would wait for a thread that did not end.
     if (!ended) _exit(code);
@@ -251,6 +271,12 @@ export class Instance {
     return [...indexes].map((index) => this.model.proxies[index]!.name);
   }
 
+  // HAProxy shows its servers, keepalived reads its file again: each part does what its operators know.
+  private onHangup(): void {
+    this.vrrp?.reload();
+    this.showServers();
+  }
+
   private showServers(): void {
     if (this.parts === null) return;
     this.messages.warning('SIGHUP received, dumping servers states.');
@@ -266,8 +292,9 @@ export class Instance {
     }
   }
 
-  // Harmless, as in a HAProxy without master; fault tests may ask for a crash by it.
+  // As keepalived's USR2 it writes the dump files. Fault tests may ask for a crash by it.
   private onUser2(): void {
+    this.vrrp?.dump();
     if (process.env['WEIR_TEST_CRASH'] !== '1' || this.fleet === null) return;
     this.fleet.crash(this.nextCrash++);
   }

@@ -93,7 +93,6 @@ async function run(line: CommandLine): Promise<void> {
   const commands = line.keywordClasses === null ? [] : (await import('../control/keywords.ts')).commandKeywords();
   const loaded = await loadAllForRun(line, messages, commands);
   if (typeof loaded === 'number') process.exit(loaded);
-  if (loaded.vrrp !== null) messages.warning('keepalived.conf is read, but this release does not start VRRP itself.');
   const { start } = await import('./start.ts');
-  await start(line, loaded.model, messages, Date.now() - process.uptime() * 1000);
+  await start(line, loaded, messages, Date.now() - process.uptime() * 1000);
 }

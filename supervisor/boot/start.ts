@@ -10,6 +10,7 @@ import { dup2 } from '../../core/sys/libc.ts';
 import { readCodeImage } from '../fleet/code-image.ts';
 import { createSharedTables } from '../fleet/shared-tables.ts';
 import type { CommandLine } from './args.ts';
+import type { LoadedConfiguration } from './check.ts';
 import { controlName } from './control-names.ts';
 import { isDaemonChild, launchDaemon, reportReady } from './daemon.ts';
 import { Instance } from './instance.ts';
@@ -22,8 +23,15 @@ import { dropIdentity, enterChroot, warnAboutRoot } from './privileges.ts';
 const BIND_TRIES_MAX = 100;
 const BIND_RETRY_MS = 10;
 
-/** Starts serving `model`; returns once the threads are on their way. Exits the process when it cannot. */
-export async function start(line: CommandLine, loaded: Model, messages: Messages, startedAtMs: number): Promise<void> {
+/** Starts what the files say; returns once the threads are on their way. Exits the process when it cannot. */
+export async function start(
+  line: CommandLine,
+  configuration: LoadedConfiguration,
+  messages: Messages,
+  startedAtMs: number,
+): Promise<void> {
+  const { model: loaded, vrrpFiles: files } = configuration;
+  const vrrp = configuration.vrrp !== null && configuration.vrrp.instances.length > 0 ? configuration.vrrp : null;
   const { daemon } = loaded.global; // -D and -db are accounted for
   if (daemon && !isDaemonChild()) return launchDaemon(fdsOf(loaded), messages);
   const nullFd = openSync('/dev/null', 'r+'); // while the root is still the system's
@@ -40,7 +48,7 @@ export async function start(line: CommandLine, loaded: Model, messages: Messages
   const instance = new Instance(model, messages, line);
   const bound = await bindWithRetry(model, line, messages);
   const { sockets, controls } = bound;
-  if (sockets.length === 0 && controls.length === 0) {
+  if (sockets.length === 0 && controls.length === 0 && vrrp === null) {
     messages.mainAlert("No enabled listener found (check for 'bind' directives) ! Exiting.");
     process.exit(1);
   }
@@ -56,7 +64,10 @@ export async function start(line: CommandLine, loaded: Model, messages: Messages
   if (confined) instance.prepareForConfinement();
   if (!enterChroot(model.global.chroot, messages)) return giveUp(bound, line);
   tellOldPids(line.oldPids, line.oldPidsSignal);
+  const election = vrrp === null ? null : await import('../vrrp/boot.ts');
+  if (confined) election?.keepRights((text) => messages.mainWarning(text));
   if (!dropIdentity(model.global, messages)) return giveUp(null, line);
+  if (model.global.uid > 0) election?.limitRights((text) => messages.mainWarning(text));
 
   const tables = createSharedTables(model, threadCount, limits.fdLimit);
   instance.start({
@@ -68,6 +79,13 @@ export async function start(line: CommandLine, loaded: Model, messages: Messages
     startedAtMs,
     image,
     listeners: (threadIndex) => listenersOf(sockets, threadIndex),
+    vrrp:
+      election === null || vrrp === null
+        ? null
+        : (events, giveUpVrrp) => {
+            const serverWords = tables.buffers.serverWords;
+            return election.makeVrrp({ vrrp, files, model, serverWords, image }, events, giveUpVrrp);
+          },
     onReady: () => {
       if (daemon) {
         redirect(nullFd);

@@ -89,6 +89,7 @@ export function usageText(programName: string): string {
 
   Ask and exit
     -c               check the files: 0 valid, 1 errors, 2 nothing to listen on; -c -V says "valid"
+    --vrrp-optional  run the proxies though VRRP lacks CAP_NET_RAW or CAP_NET_ADMIN
     --config-test[=LOG]  check keepalived.conf files as keepalived does: 0 good, 2 parameter missing, 5 mistakes,
                      6 scripts not secured, or no file; --config-id ID for their @id lines
     -cc CONDITION    evaluate a condition as '.if' does: 0 true, 1 false, 2 error

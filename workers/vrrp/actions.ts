@@ -26,6 +26,7 @@ export interface ActionParts {
 export class Actions {
   private readonly parts: ActionParts;
   private readonly instances = new Map<string, VrrpInstance>();
+  private readonly unfiltered = new Set<string>(); // instances of which it was said
   private readonly mute = new Map<string, number>(); // errno of an instance's sends that was logged already
 
   constructor(parts: ActionParts) {
@@ -62,6 +63,7 @@ export class Actions {
       case 'send-advert':
         return this.sendAdvert(intent);
       case 'add-addresses':
+        if (!intent.accept) this.sayUnfiltered(intent.instance);
         for (const address of intent.addresses) {
           const toldName = address.interfaceName || intent.interfaceName;
           holdings.addAddress(address, this.deviceName(intent.instance, toldName), toldName);
@@ -94,6 +96,14 @@ export class Actions {
       case 'log':
         return post({ kind: 'log', level: intent.level, text: intent.text });
     }
+  }
+
+  // RFC 9568 §6.4.3 (650): without Accept_Mode packets to the addresses are to be dropped, which needs a packet filter.
+  private sayUnfiltered(instance: string): void {
+    if (this.unfiltered.has(instance)) return;
+    this.unfiltered.add(instance);
+    const text = `(${instance}) no_accept: weir sets no packet filter, so packets to the virtual addresses are accepted`;
+    this.parts.post({ kind: 'log', level: 'warning', text });
   }
 
   private sendAdvert(intent: Extract<Intent, { do: 'send-advert' }>): void {

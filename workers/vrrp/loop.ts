@@ -24,6 +24,7 @@ import { ADDRESS_PROTOCOL, Holdings } from './holdings.ts';
 import { Interfaces, type LinkNews } from './interfaces.ts';
 import { Kernel } from './kernel.ts';
 import { applyScheduling, missingCapability, type Standing } from './privileges.ts';
+import { rehearse } from './rehearsal.ts';
 import { type Listening, Sockets } from './sockets.ts';
 import { Vmacs } from './vmac.ts';
 
@@ -34,6 +35,8 @@ const BACKEND_LOOK_MS = 20; // how soon a change of server states is seen
 const SOCKET_RETRY_MS = 1_000;
 const PACKETS_PER_TURN_MAX = 32; // of one socket: a flood does not keep our own adverts waiting
 const PRIORITY_OWNER = 255;
+const REHEARSED_MAX = 4; // instances
+const REHEARSAL_ROUNDS = 20;
 
 /** The thread's way to its supervisor. */
 export interface Line {
@@ -110,6 +113,7 @@ export class VrrpLoop {
     this.holdings.addRoutes(model.staticRoutes);
     this.holdings.addRules(model.staticRules);
     this.syncSockets();
+    rehearse(model);
     if (takenOver) this.takeOver(this.data.state as ExportedState);
     this.tell(this.interfaces.news());
     this.tellBackends();
@@ -334,6 +338,24 @@ export class VrrpLoop {
       this.holdings.removeRoutes(instance.routes);
     }
     this.interfaces.refresh();
+    this.rehearseHoldings(model);
+  }
+
+  // The way through netlink and the frames of an announcement, before they are needed in a hurry: nothing is held yet,
+  // so there is nothing to remove, and nothing is announced.
+  private rehearseHoldings(model: VrrpModel): void {
+    for (const instance of model.instances.slice(0, REHEARSED_MAX)) {
+      const link = this.interfaces.byName(instance.interfaceName);
+      const [address] = instance.addresses;
+      if (link === null || address === undefined) continue;
+      const bytes = addressOf(address.address);
+      this.announcer.announce(link, bytes, 0);
+      // An owner's virtual address may be the interface's own: that one stays.
+      if (this.interfaces.has(link.index, bytes)) continue;
+      for (let round = 0; round < REHEARSAL_ROUNDS; round++) {
+        this.holdings.removeAddress(address, instance.interfaceName);
+      }
+    }
   }
 
   private takeOver(state: ExportedState): void {

@@ -130,6 +130,7 @@ function takeScript(words: Words, parse: Parse): void {
   if (command === null) return;
   if (command[0] !== 'weir:backend') {
     script.command = command;
+    script.shell = /^[<>]/.test(command[0]!); // `</file`: only a shell knows what that asks
     return;
   }
   script.backend = parseBackendCheck(command);

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isKeepalivedText, TOP_WORDS } from './detect.ts';
-import { KEYWORDS_2_4 } from './keyword-list.ts';
+import { KEYWORDS_2_4 } from './fixture-keywords.ts';
 import type { KeywordTable } from './keyword-table.ts';
 import { blockKeywords } from './keywords-blocks.ts';
 import { globalKeywords } from './keywords-global.ts';
@@ -54,7 +54,10 @@ test('every keyword of keepalived 2.4 is known', (context) => {
   const counts: Record<Standing, number> = { done: 0, refused: 0, ignored: 0, kept: 0 };
   for (const word of KEYWORDS_2_4) counts[known.get(word)!]++;
   context.diagnostic(`of ${KEYWORDS_2_4.length}: ${JSON.stringify(counts)}`);
-  assert.equal(Object.values(counts).reduce((sum, count) => sum + count), KEYWORDS_2_4.length);
+  assert.equal(
+    Object.values(counts).reduce((sum, count) => sum + count),
+    KEYWORDS_2_4.length,
+  );
 });
 
 test('no word is known that keepalived does not have, but the spellings of its manual', () => {
@@ -74,10 +77,26 @@ test('the detector knows every word that may begin a file', () => {
 });
 
 test('a file is known by its first statement', () => {
-  for (const text of ['! x\n\nglobal_defs {\n}', 'vrrp_instance V {', '$A=3\n', '@host x y', 'include a.conf', 'SSL {']) {
+  for (const text of [
+    '! x\n\nglobal_defs {\n}',
+    'vrrp_instance V {',
+    '$A=3\n',
+    '@host x y',
+    'include a.conf',
+    'SSL {',
+  ]) {
     assert.ok(isKeepalivedText(text), text);
   }
-  for (const text of ['', '# x\n', 'global\n', 'defaults', '.if defined(X)', 'frontend f', 'globals', '"global_defs"']) {
+  for (const text of [
+    '',
+    '# x\n',
+    'global\n',
+    'defaults',
+    '.if defined(X)',
+    'frontend f',
+    'globals',
+    '"global_defs"',
+  ]) {
     assert.ok(!isKeepalivedText(text), text);
   }
 });

@@ -24,7 +24,7 @@ const PIECES = [
   "'",
   '\\',
   '$A',
-  '${A}',
+  `$\{A}`,
   '$A=',
   '~SEQ(i,1,9) ',
   '~LST(a,b,c) ',
@@ -72,7 +72,7 @@ const doubling = Array.from({ length: 60 }, (_, index) => `$A${index + 1}=\${A${
 
 const BOMBS: readonly (readonly [string, string])[] = [
   ['a definition of itself', '$A=$A\nglobal_defs {\n router_id $A\n}\n'],
-  ['two definitions of each other', '$A=${B} x\n$B=${A} y\nrouter_id $A\n'],
+  ['two definitions of each other', `$A=$\{B} x\n$B=$\{A} y\nrouter_id $A\n`],
   ['doubling definitions', `$A0=xx\n${doubling}\nrouter_id $A60\n`],
   ['a file that includes itself', include],
   ['a file that includes itself twice', include + include],

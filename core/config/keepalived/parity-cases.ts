@@ -29,8 +29,8 @@ export const PARITY_CASES: readonly (readonly [name: string, text: string])[] = 
     'vrrp_instance V1 { interface eth0 \n virtual_router_id 1 \n virtual_ipaddress { 10.0.0.1 } }\n',
   ],
   ['carriage returns', instance('  priority 10').replaceAll('\n', '\r\n')],
-  ['unknown word at the top', 'foo\nbar 1\n' + instance('')],
-  ['unknown block at the top', 'foo {\n  bar\n}\n' + instance('')],
+  ['unknown word at the top', `foo\nbar 1\n${instance('')}`],
+  ['unknown block at the top', `foo {\n  bar\n}\n${instance('')}`],
   ['unknown word in an instance', instance('  foo 1')],
   ['unknown block in an instance', instance('  foo {\n    bar\n  }')],
   [
