@@ -19,6 +19,15 @@ const body = `
 export const WAIT_SECTIONS: readonly Section[] = [
   section('waits', { front: body }, { copies: 3, since: '3.4' }),
   section('waits-back', { back: body }, { copies: 2, since: '3.4' }),
+  section(
+    'waits-for-peer',
+    {
+      front: 'http-request wait-for-body time 0',
+      back: 'http-response wait-for-body time 0',
+      timeouts: 'timeout client 250ms\ntimeout server 250ms',
+    },
+    { since: '3.4' },
+  ),
   section('waits-abort', { front: body, back: 'option abortonclose' }, { since: '3.4' }),
   section('waits-no-abort', { front: body, back: 'no option abortonclose' }, { since: '3.4' }),
   section(
@@ -376,6 +385,20 @@ const timeouts: readonly Case[] = [
 ];
 
 // Where abortonclose is on, HAProxy finds such a client gone before or after it has connected: it says one or the other.
+const peers: readonly Case[] = [
+  {
+    name: 'waits-for-peer: half a request body',
+    on: 'waits-for-peer',
+    steps: [{ send: half('/') }, { until: '</html>' }],
+  },
+  {
+    name: 'waits-for-peer: half a response body',
+    on: 'waits-for-peer',
+    steps: [{ send: get('/') }, { until: '</html>' }],
+    origin: { answers: [['body', { send: 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf' }, { until: 'never' }]] },
+  },
+];
+
 const isOpen = ({ name, on }: Case): boolean =>
   on === 'waits-no-abort' || !/half-closed (behind it|meanwhile)/.test(name);
 
@@ -387,6 +410,7 @@ export const WAIT_CASES: readonly Case[] = [
   ...waits('waits').filter(isOpen),
   ...waits('waits-back').filter(isOpen),
   ...aborts.filter(isOpen),
+  ...peers,
   ...buffers('buffer-request'),
   ...buffers('buffer-request-back'),
   ...timeouts,

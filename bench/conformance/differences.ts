@@ -56,10 +56,10 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'timeout client: half a chunk',
     'early: the answer, then the client stalls for its timeout',
     'set-timeout: client',
+    'waits-for-peer: half a request body',
     'replies-after: wait-for-body in vain',
     'replies-after-back: wait-for-body in vain',
-    'buffer-request: in vain',
-    'buffer-request: chunks in vain',
+    ...buffers('in vain', 'chunks in vain'),
     ...waits(
       'wait-for-body in vain',
       'wait-for-body in vain, close',

@@ -26,7 +26,7 @@ import {
 const skip = whyNot();
 const VIP = '10.77.0.100';
 const SLACK_MS = 1_000; // ip(8) tells us late on a busy machine
-const WIRE_SLACK_MS = 40; // of what the kernel's own times tell
+const WIRE_SLACK_MS = { weir: 40, keepalived: 250 }; // of what the kernel's own times tell
 
 /** Who plays the stronger router and who the weaker one. */
 const PAIRS: readonly [Kind, Kind][] = [
@@ -99,7 +99,7 @@ describe('weir and keepalived elect the same master', { concurrency: 2, skip }, 
         const second = lab.start('b', weak, conf(100, election.weak));
         await second.says(second.enters('BACKUP'));
         await heardTwice(wire, election);
-        assert.equal(lab.holds('b', address), false);
+        assert.equal(lab.holds('b', address), false, `${first.output}\n---\n${second.output}`);
         // An orderly stop says so with priority 0: the other waits for its skew only.
         const stoppedMs = wallMs();
         first.signal('SIGTERM');
@@ -116,7 +116,7 @@ describe('weir and keepalived elect the same master', { concurrency: 2, skip }, 
         const crashedMs = again.crash();
         const takenMs = (await lab.untilHeld('b', address, true)) - crashedMs;
         assert.ok(takenMs <= election.downMs + SLACK_MS, `taken over after ${takenMs} ms`);
-        if (wire !== null) await checkWire(wire, election, crashedMs);
+        if (wire !== null) await checkWire(wire, election, crashedMs, WIRE_SLACK_MS[weak]);
       });
     }
   }
@@ -130,7 +130,7 @@ async function heardTwice(wire: Wire | null, election: Election): Promise<void> 
   else await new Promise((resolve) => setTimeout(resolve, 2 * intervalMs));
 }
 
-async function checkWire(wire: Wire, election: Election, crashedMs: number): Promise<void> {
+async function checkWire(wire: Wire, election: Election, crashedMs: number, slackMs: number): Promise<void> {
   const crashed = (): boolean => wire.adverts().some((frame) => frame.priority === 100 && frame.atMs > crashedMs);
   await until('the new master’s advert on the wire', crashed);
   const adverts = wire.adverts();
@@ -143,11 +143,11 @@ async function checkWire(wire: Wire, election: Election, crashedMs: number): Pro
   const farewell = adverts.find((frame) => frame.priority === 0)!;
   const successor = adverts.find((frame) => frame.priority === 100 && frame.atMs > farewell.atMs)!;
   const handOverMs = successor.atMs - farewell.atMs;
-  assert.ok(handOverMs <= election.skewMs + WIRE_SLACK_MS, `after priority 0 ${handOverMs} ms of silence`);
+  assert.ok(handOverMs <= election.skewMs + slackMs, `after priority 0 ${handOverMs} ms of silence`);
   const last = adverts.filter((frame) => frame.priority === 150).at(-1)!;
   const next = adverts.find((frame) => frame.priority === 100 && frame.atMs > last.atMs)!;
   const silenceMs = next.atMs - last.atMs;
-  assert.ok(silenceMs <= election.downMs + WIRE_SLACK_MS, `after a crash ${silenceMs} ms of silence`);
+  assert.ok(silenceMs <= election.downMs + slackMs, `after a crash ${silenceMs} ms of silence`);
   assert.ok(silenceMs >= election.downMs - 2, `it waited for only ${silenceMs} ms`);
   if (election.isUnicast === true) return;
   const isInet6 = election.address !== undefined;

@@ -389,11 +389,13 @@ export function instanceText(spec: ConfSpec): string {
   ].join('\n');
 }
 
+// Without the second limit keepalived's thread is killed for 10 ms of work at a time, on a busy machine.
 export const GLOBAL = [
   'global_defs {',
   '  enable_script_security',
   '  script_user root',
   '  vrrp_rt_priority 50',
+  '  vrrp_rlimit_rttime 2000000',
   '}',
   '',
 ].join('\n');

@@ -44,7 +44,9 @@ import {
   requestHeld,
   resumeRequest,
 } from './request.ts';
+import { clientStalls } from './request-rules.ts';
 import { bodyBytes, cutResponse, responseBytes, responseEnd, responseWaits, resumeResponse } from './response.ts';
+import { serverStalls } from './response-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
 import {
   PHASE_BODY,
@@ -378,7 +380,8 @@ function frontExpired(thread: ProxyThread, front: Connection): void {
       tunnelExpired(thread, stream, true);
       return;
     case PHASE_RULES:
-      resumeRequest(thread, stream);
+      if (stream.rule.waitsForPeer) clientStalls(thread, stream);
+      else resumeRequest(thread, stream);
       return;
     case PHASE_REPLY:
       setTermination(stream, 'c', 'L');
@@ -417,7 +420,8 @@ function backExpired(thread: ProxyThread, back: Connection): void {
       else replyStatus(thread, stream, 504, 's', 'H');
       return;
     case PHASE_RESPONSE_RULES:
-      resumeResponse(thread, stream);
+      if (stream.rule.waitsForPeer) serverStalls(thread, stream);
+      else resumeResponse(thread, stream);
       return;
     case PHASE_TUNNEL:
       tunnelExpired(thread, stream, isDue(thread, stream.front!));

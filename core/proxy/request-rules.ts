@@ -144,14 +144,19 @@ function awaitBody(thread: ProxyThread, stream: Stream, head: Head | null): numb
   const { httpRequest } = (stream.backend ?? stream.frontend!).proxy.timeouts;
   const untilMs = httpRequest === 0 ? 0 : rule.stageSinceMs + httpRequest;
   if (isSilent || (untilMs !== 0 && nowMs >= untilMs)) {
-    stream.closeFront = true;
-    stream.log.markRequest = MARK_NONE;
-    replyStatus(thread, stream, 408, 'c', 'R');
+    clientStalls(thread, stream);
     return REQUEST_ENDED;
   }
   if (waitInRules(thread, stream, head, false, untilMs, 0)) return REQUEST_WAITS;
   endByRule(thread, stream, RULE_INTERNAL);
   return REQUEST_ENDED;
+}
+
+/** What rules waited for did not come in time. */
+export function clientStalls(thread: ProxyThread, stream: Stream): void {
+  stream.closeFront = true;
+  stream.log.markRequest = MARK_NONE;
+  replyStatus(thread, stream, 408, 'c', 'R');
 }
 
 function nextStage(stream: Stream): void {
@@ -260,6 +265,7 @@ function waitInRules(
     untilMs = untilMs === 0 ? inspectMs : Math.min(untilMs, inspectMs);
   }
   // The request is under way: what limits it is its rule, or how long the client may be silent.
+  stream.rule.waitsForPeer = untilMs === 0;
   thread.setDeadline(front, untilMs || thread.after(stream.clientTimeoutMs));
   thread.recvStart(front);
   return true;
@@ -349,6 +355,7 @@ function startTarpit(thread: ProxyThread, stream: Stream): void {
   stream.rule.tarpitReply = reply.bytes.slice(0, reply.length);
   stream.rule.tarpitHeadLength = reply.headLength;
   stream.rule.tarpitCloses = reply.closes;
+  stream.rule.waitsForPeer = false;
   stream.log.status = reply.status;
   stream.rule.stage = STAGE_TARPIT;
   stream.phase = PHASE_RULES;

@@ -4,7 +4,7 @@
 
 import { HEAD_CHUNKED, HEAD_CLOSE_DELIMITED, HEAD_LENGTH, HEAD_TUNNEL, type Head } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
-import { RULE_CLOSE, RULE_CONTINUE, RULE_INTERNAL, RULE_STOP, RULE_YIELD } from '../rules/contract.ts';
+import { RULE_CLOSE, RULE_CONTINUE, RULE_INTERNAL, RULE_REPLY, RULE_STOP, RULE_YIELD } from '../rules/contract.ts';
 import { type RuleSet, runRules } from '../rules/rule-set.ts';
 import { MARK_NONE } from '../sample/log-record.ts';
 import { DIRECTION_RESPONSE } from '../sample/subject.ts';
@@ -13,6 +13,7 @@ import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type Body } from './b
 import { detachBack } from './finish.ts';
 import { takeGathered } from './gather.ts';
 import { aimResponse, beginResponseVariables, keepRun } from './language.ts';
+import { replyStatus } from './reply.ts';
 import { endByRule } from './request-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_RESPONSE_RULES, type Stream } from './stream.ts';
@@ -81,6 +82,12 @@ export function runResponseRules(thread: ProxyThread, stream: Stream, head: Head
     return RESPONSE_ENDED;
   }
   return RESPONSE_GO;
+}
+
+/** What rules waited for did not come in time. */
+export function serverStalls(thread: ProxyThread, stream: Stream): void {
+  leaveServer(thread, stream, stream.rule.responseHead!, RULE_REPLY);
+  replyStatus(thread, stream, 504, 's', 'H');
 }
 
 // Nobody gets this response. What came of its body counts all the same, and when that is all of it, its connection is as
@@ -175,6 +182,7 @@ function waitInRules(thread: ProxyThread, stream: Stream, head: Head): boolean {
     const inspectMs = rule.stageSinceMs + stream.backend!.proxy.rules.tcpResponseInspectDelayMs;
     untilMs = untilMs === 0 ? inspectMs : Math.min(untilMs, inspectMs);
   }
+  rule.waitsForPeer = untilMs === 0;
   thread.setDeadline(back, untilMs || thread.after(stream.serverTimeoutMs));
   thread.recvStart(back);
   return true;

@@ -13,6 +13,7 @@ export class RuleState {
   index = 0; // of the rule to go on with
   yielded = false; // … which asked to be called again
   yieldedSinceMs = 0;
+  waitsForPeer = false; // … without a limit of its own: the timeout of the side it waits for ends it
   strict = true; // strict-mode as the last rule left it
   responding = false; // the response's rules run
 

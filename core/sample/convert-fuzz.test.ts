@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../base/prng.ts';
-import { type ParityCase, parityCases } from './fixture-convert-cases.ts';
 import { describe, Harness, textSample } from './fixture-convert.ts';
+import { type ParityCase, parityCases } from './fixture-convert-cases.ts';
 import { type Sample, TYPE_BIN, TYPE_BOOL, TYPE_IPV4, TYPE_SINT } from './types.ts';
 
 const CASES = Number(process.env['FUZZ_CASES'] ?? 3000);

@@ -9,8 +9,8 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type ParityCase, parityCases } from './fixture-convert-cases.ts';
 import { allRows, Harness, parseChain, rowOf } from './fixture-convert.ts';
+import { type ParityCase, parityCases } from './fixture-convert-cases.ts';
 import type { ArgKind } from './rows.ts';
 import { TYPE_NAMES } from './types.ts';
 

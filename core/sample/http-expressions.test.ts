@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileExpression } from './compile.ts';
 import { parseExpression } from './expression-parse.ts';
-import { LanguageBench } from './fixture-language.ts';
 import { requestSubject, textOf } from './fixture-http.ts';
+import { LanguageBench } from './fixture-language.ts';
 import { Sample } from './types.ts';
 
 const bench = new LanguageBench();

@@ -8,8 +8,8 @@ import type { Model } from '../model/model.ts';
 import type { Counters } from '../shared/counters.ts';
 import type { ServerLoad } from '../shared/server-load.ts';
 import type { ServerWords } from '../shared/server-words.ts';
-import type { LogRecord } from './log-record.ts';
 import type { StickTable } from '../tables/stick-table.ts';
+import type { LogRecord } from './log-record.ts';
 import type { Trash } from './trash.ts';
 import type { Variables } from './variables-contract.ts';
 

@@ -14,6 +14,7 @@ process.on('SIGUSR1', () => process.exit(138));
 const messages = new Messages(process.env['WEIR_PROGRAM'] ?? process.argv[1]!);
 const words = process.argv.slice(2);
 if (words[0] === 'explain') await explain(words.slice(1));
+else if (words[0] === 'vrrp') await vrrp(words.slice(1));
 else await main(parseArgs(words));
 
 async function main(args: ArgsResult): Promise<void> {
@@ -42,6 +43,11 @@ async function main(args: ArgsResult): Promise<void> {
 async function explain(options: readonly string[]): Promise<void> {
   const { runExplain } = await import('../explain/command.ts');
   process.exit(runExplain(options, messages));
+}
+
+async function vrrp(options: readonly string[]): Promise<void> {
+  const { runVrrpCommand } = await import('../vrrp/report.ts');
+  process.exit(await runVrrpCommand(options, writeAll));
 }
 
 function version(): string {

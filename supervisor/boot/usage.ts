@@ -96,6 +96,7 @@ export function usageText(programName: string): string {
     -dK CLASS,...    list the implemented keywords; -dKhelp names the classes
     -v, -vv          version; and what it can do      -vq, -vqs, -vqb  version as one word
     -h, --help       this text
+    vrrp [--json]    states, timers and counters of the election that runs here
     explain ...      why a request goes where it goes: '${programName} explain --help'
 
   Running

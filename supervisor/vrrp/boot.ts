@@ -13,6 +13,7 @@ import type { Events } from '../boot/events.ts';
 import type { CodeImage } from '../fleet/code-image.ts';
 import { writeDumps } from './dump.ts';
 import { loadVrrp } from './load.ts';
+import { serveStatus } from './report.ts';
 import { VrrpService } from './service.ts';
 
 /** Before the user changes: what is permitted now stays so. */
@@ -59,9 +60,16 @@ export function makeVrrp(parts: VrrpStart, events: Events, giveUp: (text: string
     onEvent: (level, text, fields) => events.emit(level, text, fields),
     onGiveUp: (text) => giveUp(text),
   });
+  const status = serveStatus(
+    () => service.ask('status'),
+    (text) => events.emit('warn', text),
+  );
   return {
     start: () => void service.start(),
-    stop: (timeoutMs) => service.stop(timeoutMs),
+    stop: (timeoutMs) => {
+      status.close();
+      return service.stop(timeoutMs);
+    },
     reload: () => {
       const { model, remarks } = loadVrrp(parts.files);
       for (const { severity, text } of remarks) {

@@ -6,6 +6,7 @@ import type { NotifyScripts, VrrpTrackProcess } from '../../core/model/vrrp.ts';
 import { runScript, type ScriptEnd } from './child.ts';
 import { statsText } from './dump.ts';
 import { commandsOf, fifoLine } from './notify.ts';
+import { reportOf, tableOf } from './report.ts';
 import type { InstanceStatus } from './status.ts';
 import { matches } from './track-processes.ts';
 import { judge } from './track-scripts.ts';
@@ -131,5 +132,37 @@ test('keepalived.stats has keepalived’s rows', () => {
     Received: 0
     Sent: 0
 `,
+  );
+});
+
+test('the report shows states and sums, and no password', () => {
+  const instance = {
+    name: 'VI_1',
+    group: '',
+    state: 'backup',
+    wantState: 'backup',
+    basePriority: 100,
+    effectivePriority: 90,
+    masterPriority: 150,
+    masterAddress: new Uint8Array([10, 0, 0, 1]),
+    masterDownMs: 361,
+    nextAdvertInMs: -1,
+    masterDownInMs: 200,
+    sinceMs: 1_000,
+    counters: { advert_sent: 1, advert_rcvd: 7, auth_failure: 2, chk_err: 3 },
+    config: {
+      interfaceName: 'eth0',
+      vrid: 51,
+      version: 2,
+      addresses: [{ address: '10.0.0.9', prefix: 32 }],
+      auth: { type: 'pass', password: 'secret12' },
+    },
+  };
+  const report = reportOf({ kind: 'status', instances: [instance], groups: [], nowMs: 6_500, figures: {} as never });
+  assert.doesNotMatch(JSON.stringify(report), /secret12/);
+  assert.equal(
+    tableOf(report),
+    'INSTANCE  STATE   FOR  IF    VRID  PRIO      MASTER    SENT  RCVD  ERRORS  ADDRESSES\n' +
+      'VI_1      BACKUP  5s   eth0  51    90 (100)  10.0.0.1  1     7     5       10.0.0.9/32\n',
   );
 });

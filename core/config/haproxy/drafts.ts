@@ -5,7 +5,6 @@
 
 import type { AclTest, FormatAst } from '../../model/language.ts';
 import type { Model } from '../../model/model.ts';
-import type { StickTableModel, TableColumn } from '../../model/tables.ts';
 import type {
   Address,
   BalanceAlgorithm,
@@ -31,6 +30,7 @@ import type {
   ServerRule,
   SwitchingRule,
 } from '../../model/rules.ts';
+import type { StickTableModel, TableColumn } from '../../model/tables.ts';
 import type { GroupTest, NameUse } from '../../sample/parse-scope.ts';
 
 export type SectionKind = 'defaults' | 'frontend' | 'backend' | 'listen';

@@ -15,10 +15,7 @@ function dump(classes: string): string[] {
 }
 
 test('a class without entries is its heading', () => {
-  deepStrictEqual(dump('flt,svc'), [
-    '# List of registered filter names:',
-    '# List of registered service names:',
-  ]);
+  deepStrictEqual(dump('flt,svc'), ['# List of registered filter names:', '# List of registered service names:']);
   deepStrictEqual(dump('nonsense'), []);
   strictEqual(dump('help')[1], 'all: list all keywords');
 });

@@ -14,7 +14,6 @@ import { setAcl } from './keywords-acl.ts';
 import { setBalance, setHashAffinity, setHashBalanceFactor, setHashType } from './keywords-balance.ts';
 import { parseBind } from './keywords-bind.ts';
 import { parseCapture, parseDeclare } from './keywords-capture.ts';
-import { parseStickTable } from './keywords-stick-table.ts';
 import { parseLogLine } from './keywords-log.ts';
 import {
   setCustomLogFormat,
@@ -33,6 +32,7 @@ import {
   addUseServer,
 } from './keywords-rules.ts';
 import { claimGuid, parseServerLine, toSource } from './keywords-server.ts';
+import { parseStickTable } from './keywords-stick-table.ts';
 import { PROXY_COMMON, PROXY_REGISTERED, PROXY_UNLISTED } from './known-keywords.ts';
 import { removedKeyword } from './removed-keywords.ts';
 import { cInteger, looksTooSmall, parseLong, parseTime } from './units.ts';

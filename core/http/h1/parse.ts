@@ -217,14 +217,11 @@ function parseFields(
     if (p >= end) return -HEAD_PARTIAL;
     const nameBytes = p - name;
     if (nameBytes === 0 && !(relaxed && isName(bytes[p]!))) return endFields(bytes, p, end);
-    let drops = false;
     if (bytes[p] !== COLON) {
       if (!relaxed) return -HEAD_BAD_FIELD;
-      // A name that is none: its line is read and forgotten.
-      drops = true;
-      while (p < end && bytes[p] !== COLON && bytes[p] !== LF) p++;
-      if (p >= end) return -HEAD_PARTIAL;
-      if (bytes[p] === LF) return -HEAD_BAD_FIELD;
+      p = passOddLine(bytes, p, end);
+      if (p < 0) return p;
+      continue;
     }
     p++;
     while (p < end && (bytes[p] === SP || bytes[p] === HT)) p++;
@@ -242,14 +239,18 @@ function parseFields(
         }
         p += 4;
       }
-      while (p < end && (bytes[p]! > 13 || VALUE[bytes[p]!] === 1 || (relaxed && bytes[p] === 0))) p++;
+      while (p < end && (bytes[p]! > 13 || VALUE[bytes[p]!] === 1)) p++;
       if (p >= end) return -HEAD_PARTIAL;
       valueEnd = p;
       if (bytes[p] === CR) {
         p++;
         if (p >= end) return -HEAD_PARTIAL;
       }
-      if (bytes[p] !== LF) return -HEAD_BAD_FIELD;
+      if (bytes[p] !== LF) {
+        if (!relaxed || p !== valueEnd) return -HEAD_BAD_FIELD;
+        p++; // a NUL: the value goes on
+        continue;
+      }
       p++;
       if (p >= end) return -HEAD_PARTIAL;
       if (bytes[p] !== SP && bytes[p] !== HT) break;
@@ -258,7 +259,6 @@ function parseFields(
     while (value < valueEnd && (bytes[value] === SP || bytes[value] === HT)) value++;
     while (valueEnd > value && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HT)) valueEnd--;
 
-    if (drops) continue;
     const id = headerIdOf(view, name, nameBytes);
     let valueBytes = valueEnd - value;
     if (FRAMING_FIELD[id] === 1) {
@@ -277,6 +277,22 @@ function parseFields(
     valueOffset[index] = value;
     valueLength[index] = valueBytes;
     index++;
+  }
+}
+
+/** Relaxed limits let a line pass whose name is none, and forget it; returns the offset after it, or a negative verdict. */
+function passOddLine(bytes: Uint8Array, start: number, end: number): number {
+  let p = start;
+  while (p < end && bytes[p] !== COLON && bytes[p] !== LF) p++;
+  if (p >= end) return -HEAD_PARTIAL;
+  if (bytes[p] === LF) return -HEAD_BAD_FIELD;
+  for (;;) {
+    while (p < end && bytes[p] !== CR && bytes[p] !== LF) p++;
+    if (p < end && bytes[p] === CR) p++;
+    if (p + 1 >= end) return -HEAD_PARTIAL;
+    if (bytes[p] !== LF) return -HEAD_BAD_FIELD;
+    p++;
+    if (bytes[p] !== SP && bytes[p] !== HT) return p;
   }
 }
 
