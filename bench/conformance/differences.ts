@@ -14,6 +14,9 @@ const buffers = (...ways: string[]): string[] =>
   ['buffer-request', 'buffer-request-back'].flatMap((on) => ways.map((way) => `${on}: ${way}`));
 
 const REASONS: Readonly<Record<string, readonly string[]>> = {
+  'a server connection behind a PROXY header stays with its client; HAProxy keeps of such ones what its pool needs': [
+    'proxy header out: v1, two clients',
+  ],
   'lengths of 2^53 and more, which nobody can send, are refused; HAProxy counts to 2^64': [
     'body: length over 2^63',
     ...['', ' HEAD', ' in 1.0', ' in 1.0, kept', ' with close'].map((way) => `response${way}: length over 2^63`),

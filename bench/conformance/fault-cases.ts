@@ -21,6 +21,7 @@ export interface FaultCase {
   readonly origin?: Script;
   readonly act: (scene: Scene) => Promise<void>;
   readonly lines: readonly string[];
+  readonly peerDiffers?: boolean; // HAProxy logs it otherwise (differences.ts says why), or now this and now that
 }
 
 const WAIT_MS = 8_000;
@@ -31,10 +32,10 @@ const HALF_BODY = `HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n${'b'.repeat(1
 const HTTP = 'mode http\noption httplog\nserver s 127.0.0.1:@O@';
 const TCP = 'mode tcp\noption tcplog\nserver s 127.0.0.1:@O@';
 
-type Way = 'FIN' | 'RST' | 'half-close';
-const WAYS: readonly Way[] = ['FIN', 'RST', 'half-close'];
+export type Way = 'FIN' | 'RST' | 'half-close';
+export const WAYS: readonly Way[] = ['FIN', 'RST', 'half-close'];
 
-async function leave(client: RawClient, way: Way): Promise<void> {
+export async function leave(client: RawClient, way: Way): Promise<void> {
   if (way === 'RST') client.reset();
   else client.halfClose();
   // A client that closes for good resets what still comes; one that half-closes reads it.
@@ -42,12 +43,12 @@ async function leave(client: RawClient, way: Way): Promise<void> {
   else if (way === 'half-close') await ended(client);
 }
 
-async function ended(client: RawClient): Promise<void> {
+export async function ended(client: RawClient): Promise<void> {
   await client.waitUntil(() => false, WAIT_MS);
   if (client.state === 'open') throw new Error(`the connection is stuck; received: ${client.text().slice(0, 200)}`);
 }
 
-async function has(client: RawClient, text: string): Promise<void> {
+export async function has(client: RawClient, text: string): Promise<void> {
   await client.waitUntil(() => client.text().includes(text), WAIT_MS);
   if (!client.text().includes(text)) throw new Error(`instead of ${text} came ${client.text().slice(0, 200)}`);
 }

@@ -45,7 +45,8 @@ const ELSEWHERE = /^(sc-|track-sc)/;
 test('each action weir has in a set of rules is in the configuration of the parity test', {
   skip: weir === null,
 }, () => {
-  const dump = spawnSync(weirPath, ['-dKcfg', '-q', '-c', '-f', '/dev/null'], { encoding: 'utf8' }).stdout; // refuses to start with nothing to listen on
+  // It lists them, then refuses a configuration with nothing to listen on.
+  const dump = spawnSync(weirPath, ['-dKcfg', '-q', '-c', '-f', '/dev/null'], { encoding: 'utf8' }).stdout;
   const configs = SECTIONS.map((section) => section.config).join('\n');
   const sets =
     'http-request|http-response|http-after-response|tcp-request (?:connection|session|content)|tcp-response content';

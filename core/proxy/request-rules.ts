@@ -28,6 +28,7 @@ import { DIRECTION_REQUEST } from '../sample/subject.ts';
 import * as counters from '../shared/counters.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, setTermination } from './finish.ts';
+import { holdGathered } from './gather.ts';
 import { aimRequest, keepRun } from './language.ts';
 import { closeSilently, replyBuffer, replyStatus, silentDrop } from './reply.ts';
 import { restrictNames } from './restrict-names.ts';
@@ -359,6 +360,9 @@ function startTarpit(thread: ProxyThread, stream: Stream): void {
   stream.log.status = reply.status;
   stream.rule.stage = STAGE_TARPIT;
   stream.phase = PHASE_RULES;
+  // Thousands may wait here: none of them keeps a slot that only holds what it asked for.
+  if (stream.bodyOffset >= 0) holdGathered(thread, front, stream.bodyOffset);
+  stream.bodyOffset = -1;
   const durationMs = stream.tarpitTimeoutMs || (stream.backend ?? stream.frontend!).proxy.timeouts.connect;
   if (durationMs === 0) {
     endTarpit(thread, stream);

@@ -478,7 +478,7 @@ export function requestBytes(
 // Rules wait: what comes is gathered behind the head for them to see, as long as there is room, and they look again.
 function rulesBytes(thread: ProxyThread, stream: Stream, bufferId: number, offset: number, length: number): void {
   const front = stream.front!;
-  if (front.inFirst !== NO_SEGMENT || !wantsMoreInRules(thread, front)) {
+  if (front.inFirst !== NO_SEGMENT || isInTarpit(stream) || !wantsMoreInRules(thread, front)) {
     thread.hold(front, bufferId, offset, length);
     return;
   }

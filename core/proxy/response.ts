@@ -37,6 +37,7 @@ import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
 import { aimResponse } from './language.ts';
 import { fillLoads } from './loads.ts';
 import { closeSilently, replyStatus } from './reply.ts';
+import { requestEnd } from './request.ts';
 import { endByRule } from './request-rules.ts';
 import { beginBody, beginResponseRules, hasResponseRules, RESPONSE_GO, runResponseRules } from './response-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
@@ -131,8 +132,11 @@ export function resumeResponse(thread: ProxyThread, stream: Stream): void {
   if (!settleResponse(thread, stream, head)) return;
   stream.rule.responseHead = null;
   thread.setDeadline(stream.back!, thread.after(stream.serverTimeoutMs));
+  const front = stream.front!;
   passResponse(thread, stream, stream.back!, head);
   thread.freeHead(head);
+  // A FIN that came while rules waited is looked at now: there is more to come than the client may want.
+  if (front.stream === stream && stream.phase === PHASE_BODY && front.endSeen) requestEnd(thread, stream);
 }
 
 // Rules ran: no line of theirs may say another length than the body has. False: one does, and the answer is 500.
