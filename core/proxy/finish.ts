@@ -73,7 +73,7 @@ export function abortStream(thread: ProxyThread, stream: Stream): void {
   stream.closeFront = true;
   const front = stream.front;
   assert(front !== null, 'a running stream has a client');
-  detachBack(thread, stream, false);
+  detachBack(thread, stream, stream.rule.keepsBack);
   endStream(thread, stream);
   closeFront(thread, front);
 }

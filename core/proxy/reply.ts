@@ -198,7 +198,7 @@ function stopServers(thread: ProxyThread, stream: Stream): Connection {
   stream.phase = PHASE_REPLY;
   endBulk(thread, stream.bulkDown);
   endBulk(thread, stream.bulkUp);
-  detachBack(thread, stream, false);
+  detachBack(thread, stream, stream.rule.keepsBack);
   if (stream.requestBuffer !== NO_BUFFER) {
     thread.buffers.release(stream.requestBuffer);
     stream.requestBuffer = NO_BUFFER;

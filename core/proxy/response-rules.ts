@@ -10,7 +10,6 @@ import { MARK_NONE } from '../sample/log-record.ts';
 import { DIRECTION_RESPONSE } from '../sample/subject.ts';
 import { ready, takeBody } from './body.ts';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type Body } from './body-state.ts';
-import { detachBack } from './finish.ts';
 import { takeGathered } from './gather.ts';
 import { aimResponse, beginResponseVariables, keepRun } from './language.ts';
 import { replyStatus } from './reply.ts';
@@ -106,7 +105,7 @@ function leaveServer(thread: ProxyThread, stream: Stream, head: Head, verdict: n
   const isWhole = consumed === back.headEnd && body.done && back.inFirst === NO_SEGMENT;
   if (!isWhole || !stream.request.done || rule.closeBack || verdict === RULE_CLOSE) return;
   thread.buffers.release(takeGathered(back));
-  detachBack(thread, stream, true);
+  rule.keepsBack = true;
 }
 
 /** What the head says of the body that follows. */

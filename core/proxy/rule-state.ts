@@ -45,6 +45,7 @@ export class RuleState {
   priorityOffsetMs = 0;
   dropsBody = false; // of the response: rules left nothing to send it with
   untilClose = false; // … or no length: it ends with the connection
+  keepsBack = false; // nobody gets the response, which is whole: its connection may serve others
   closeBack = false; // the server's connection ends with what it has sent
   switchToHttp = false; // what follows is HTTP, also in mode tcp
   inspecting = false; // a tunnel whose first bytes from the server are looked at by tcp-response rules
@@ -72,6 +73,7 @@ export class RuleState {
     this.priorityOffsetMs = 0;
     this.dropsBody = false;
     this.untilClose = false;
+    this.keepsBack = false;
     this.closeBack = false;
     this.switchToHttp = false;
     this.inspecting = false;
