@@ -8,7 +8,7 @@ import type { Model } from '../../core/model/model.ts';
 import { Fleet, type FleetOptions } from './fleet.ts';
 import { createSharedTables, type SharedTables } from './shared-tables.ts';
 
-const model = { global: { engine: '' }, proxies: [], serverCount: 0, files: [] } as unknown as Model;
+const model = { global: { engine: '' }, proxies: [], serverCount: 0, tables: [], files: [] } as unknown as Model;
 
 // `extra` runs first and sees `data` (workerData), `port` and `reply`.
 function workerUrl(extra = ''): URL {
