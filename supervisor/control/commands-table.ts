@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { monotonicMs } from '../../core/base/clock.ts';
+import { writeInet6 } from '../../core/base/text.ts';
 import type { TableColumn } from '../../core/model/tables.ts';
 import { encodeInet } from '../../core/sys/sockaddr.ts';
 import { NO_ENTRY, type StickTable } from '../../core/tables/stick-table.ts';
@@ -26,8 +27,8 @@ function keyText(table: StickTable, entry: number): string {
     case 'ip':
       return [...key].join('.');
     case 'ipv6': {
-      const words = Array.from({ length: 8 }, (_, at) => ((key[at * 2]! << 8) | key[at * 2 + 1]!).toString(16));
-      return new URL(`http://[${words.join(':')}]/`).hostname.slice(1, -1);
+      const text = new Uint8Array(48);
+      return Buffer.from(text.subarray(0, writeInet6(text, 0, key))).toString('latin1');
     }
     case 'integer':
       return String(new DataView(key.buffer, key.byteOffset, 4).getUint32(0));
