@@ -2,7 +2,6 @@
 
 import type { Head } from '../http/message.ts';
 import { runRules } from '../rules/rule-set.ts';
-import { DIRECTION_RESPONSE } from '../sample/subject.ts';
 import { aimResponse, beginResponseVariables } from './language.ts';
 import type { Stream } from './stream.ts';
 import type { ProxyThread } from './thread.ts';
@@ -16,7 +15,6 @@ export function runAfterResponse(thread: ProxyThread, stream: Stream, head: Head
     const set = side?.rules?.httpAfterResponse ?? null;
     if (set === null) continue;
     aimResponse(thread, stream, head);
-    subject.direction = DIRECTION_RESPONSE;
     subject.final = true;
     subject.responseData.length = 0;
     host.stream = stream;

@@ -3,7 +3,6 @@
 import { forgetSocket, setNoLinger } from '../io/net.ts';
 import { RULE_CONTINUE, RULE_SILENT_DROP, RULE_STOP } from '../rules/contract.ts';
 import { type RuleSet, runRules } from '../rules/rule-set.ts';
-import { DIRECTION_REQUEST } from '../sample/subject.ts';
 import { DENIED_SESSIONS } from '../shared/counters.ts';
 import type { Connection } from './connection.ts';
 import { closeFront } from './finish.ts';
@@ -14,7 +13,6 @@ import type { ProxyThread } from './thread.ts';
 export function admits(thread: ProxyThread, front: Connection, set: RuleSet, deniedField: number): boolean {
   const { run, host } = thread.language;
   const subject = aimConnection(thread, front);
-  subject.direction = DIRECTION_REQUEST;
   subject.final = true;
   host.stream = null;
   host.front = front;

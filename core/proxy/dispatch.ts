@@ -29,6 +29,7 @@ import {
 } from './connection.ts';
 import { connectionFailed, dropIdle } from './failure.ts';
 import { abortStream, finishIfDone, setTermination } from './finish.ts';
+import { held, takeHeldBytes } from './gather.ts';
 import type { Listeners } from './listener.ts';
 import { purgeIdle } from './pool.ts';
 import { proxyHeaderBytes, proxyHeaderMissing } from './proxy-header.ts';
@@ -128,12 +129,8 @@ function resumeFront(thread: ProxyThread, front: Connection): void {
   }
   if (front.phase !== FRONT_HEAD) return;
   while (front.inFirst !== NO_SEGMENT && front.stream === null && front.state === CONNECTION_OPEN) {
-    const segment = thread.takeHeld(front);
-    const bufferId = thread.segments.bufferOf(segment);
-    const offset = thread.segments.offsetOf(segment);
-    const length = thread.segments.lengthOf(segment);
-    thread.segments.forget(segment);
-    headBytes(thread, front, bufferId, offset, length);
+    takeHeldBytes(thread, front);
+    headBytes(thread, front, held.bufferId, held.offset, held.length);
   }
   if (front.stream !== null || front.state !== CONNECTION_OPEN) return;
   if (front.endSeen) headEnd(thread, front);

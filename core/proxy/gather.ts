@@ -69,11 +69,23 @@ export function holdGathered(thread: ProxyThread, connection: Connection, offset
   connection.inBytes += end - offset;
 }
 
+/** What takeHeldBytes took last: a slot, which is the caller's now, and the bytes in it. */
+export const held = { bufferId: NO_BUFFER, offset: 0, length: 0 };
+
+/** Takes the connection's oldest held bytes into `held`; there are some. */
+export function takeHeldBytes(thread: ProxyThread, connection: Connection): void {
+  const { segments } = thread;
+  const segment = thread.takeHeld(connection);
+  held.bufferId = segments.bufferOf(segment);
+  held.offset = segments.offsetOf(segment);
+  held.length = segments.lengthOf(segment);
+  segments.forget(segment);
+}
+
 /** The oldest held bytes become what the connection gathers: an unfinished block waits there for the rest of it. */
 export function gatherHeld(thread: ProxyThread, connection: Connection): void {
-  const segment = thread.takeHeld(connection);
-  connection.headBuffer = thread.segments.bufferOf(segment);
-  connection.headStart = thread.segments.offsetOf(segment);
-  connection.headEnd = connection.headStart + thread.segments.lengthOf(segment);
-  thread.segments.forget(segment);
+  takeHeldBytes(thread, connection);
+  connection.headBuffer = held.bufferId;
+  connection.headStart = held.offset;
+  connection.headEnd = held.offset + held.length;
 }

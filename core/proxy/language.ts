@@ -8,7 +8,7 @@ import { NO_BUFFER } from '../io/engine.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { RuleAst } from '../model/rules.ts';
 import { RuleRun } from '../rules/contract.ts';
-import { compileRules, type RuleSet } from '../rules/rule-set.ts';
+import { compileRules, type RuleSet, runRules } from '../rules/rule-set.ts';
 import { ServerChoice, Switching } from '../rules/switching.ts';
 import type { PatternStore } from '../sample/patterns/store.ts';
 import type { Linker } from '../sample/rows.ts';
@@ -153,17 +153,30 @@ export function linkRules(proxy: Proxy, linker: Linker): ProxyRules | null {
   return Object.values(linked).every((each) => each === null) ? null : linked;
 }
 
-/** What a run of rules changed of the subject stays with the stream: others are evaluated before it is aimed again. */
-export function keepRun(stream: Stream, subject: Subject, run: RuleRun): void {
+/**
+ * Runs a set for the stream that the subject is aimed at, from where the stream stands in it (subject.final is set). What
+ * the run leaves stays with the stream: others are evaluated before it goes on.
+ */
+export function runStreamRules(thread: ProxyThread, stream: Stream, set: RuleSet): number {
+  const { subject, run, host } = thread.language;
   const { rule } = stream;
+  host.stream = stream;
+  run.index = rule.index;
+  run.resumed = rule.yielded;
+  run.strict = rule.strict;
+  run.yieldedSinceMs = rule.yieldedSinceMs;
+  run.waitUntilMs = 0;
+  const verdict = runRules(set, subject, run);
   rule.index = run.index;
   rule.yielded = run.resumed;
+  rule.yieldedSinceMs = run.yieldedSinceMs;
   rule.strict = run.strict;
   rule.editAt = subject.editAt;
   rule.lastRuleFile = subject.lastRuleFile;
   rule.lastRuleLine = subject.lastRuleLine;
   rule.waitingFile = subject.waitingEntityFile;
   rule.waitingLine = subject.waitingEntityLine;
+  return verdict;
 }
 
 /** Points the subject at a connection alone: nothing of a stream or a message is there. */
@@ -289,16 +302,23 @@ export function isWhole(bytes: Uint8Array, connection: Connection, head: Head): 
   return (head.flags & HEAD_CLOSE_DELIMITED) === 0;
 }
 
+/** The request has left, or never will: the head that waited in rules and the texts added to it go back. */
+export function forgetRequest(thread: ProxyThread, stream: Stream): void {
+  const { rule } = stream;
+  if (rule.requestHead !== null) thread.freeHead(rule.requestHead);
+  rule.requestHead = null;
+  if (rule.editBuffer !== NO_BUFFER) thread.buffers.release(rule.editBuffer);
+  rule.editBuffer = NO_BUFFER;
+  rule.editAt = 0;
+}
+
 /** What rules left with a stream goes back; called once, when it ends. */
 export function releaseRules(thread: ProxyThread, stream: Stream): void {
   const { rule } = stream;
   const { variables } = thread.language;
-  if (rule.requestHead !== null) thread.freeHead(rule.requestHead);
+  forgetRequest(thread, stream);
   if (rule.responseHead !== null) thread.freeHead(rule.responseHead);
-  rule.requestHead = null;
   rule.responseHead = null;
-  if (rule.editBuffer !== NO_BUFFER) thread.buffers.release(rule.editBuffer);
-  rule.editBuffer = NO_BUFFER;
   if (rule.reqres !== null) variables.give(rule.reqres);
   if (rule.txn !== null) variables.give(rule.txn);
   rule.txn = null;

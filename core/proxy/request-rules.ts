@@ -22,14 +22,13 @@ import {
   RULE_TARPIT,
   RULE_YIELD,
 } from '../rules/contract.ts';
-import { type RuleSet, runRules } from '../rules/rule-set.ts';
+import type { RuleSet } from '../rules/rule-set.ts';
 import { MARK_NONE } from '../sample/log-record.ts';
-import { DIRECTION_REQUEST } from '../sample/subject.ts';
 import * as counters from '../shared/counters.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, setTermination } from './finish.ts';
 import { holdGathered } from './gather.ts';
-import { aimRequest, keepRun } from './language.ts';
+import { aimRequest, runStreamRules } from './language.ts';
 import { closeSilently, replyBuffer, replyStatus, silentDrop } from './reply.ts';
 import { restrictNames } from './restrict-names.ts';
 import type { Backend, Frontend } from './runtime.ts';
@@ -58,8 +57,7 @@ export const REQUEST_ENDED = 2; // answered, or closed
 
 /** Runs the request through its rules, from where it stands; `head` null in mode tcp. */
 export function runRequestRules(thread: ProxyThread, stream: Stream, head: Head | null): number {
-  const language = thread.language;
-  const { subject, run, host } = language;
+  const { subject, run } = thread.language;
   for (;;) {
     const stage = stream.rule.stage;
     if (stage === STAGE_DONE) return REQUEST_GO;
@@ -92,23 +90,14 @@ export function runRequestRules(thread: ProxyThread, stream: Stream, head: Head 
       continue;
     }
     aimRequest(thread, stream, head);
-    subject.direction = DIRECTION_REQUEST;
-    const isContent = stage === STAGE_FRONT_CONTENT || stage === STAGE_BACK_CONTENT;
-    subject.final = !isContent || contentIsFinal(thread, stream);
-    host.stream = stream;
-    run.index = stream.rule.index;
-    run.resumed = stream.rule.yielded;
-    run.strict = stream.rule.strict;
-    run.yieldedSinceMs = stream.rule.yieldedSinceMs;
-    run.waitUntilMs = 0;
-    const verdict = runRules(set, subject, run);
-    keepRun(stream, subject, run);
+    subject.final = !isContentStage(stage) || contentIsFinal(thread, stream);
+    const verdict = runStreamRules(thread, stream, set);
     if (verdict === RULE_CONTINUE || verdict === RULE_STOP) {
       nextStage(stream);
       continue;
     }
     if (verdict === RULE_YIELD) {
-      if (waitInRules(thread, stream, head, isContent, run.waitUntilMs, run.yieldedSinceMs)) return REQUEST_WAITS;
+      if (waitInRules(thread, stream, head, run.waitUntilMs)) return REQUEST_WAITS;
       endByRule(thread, stream, RULE_INTERNAL);
       return REQUEST_ENDED;
     }
@@ -148,7 +137,7 @@ function awaitBody(thread: ProxyThread, stream: Stream, head: Head | null): numb
     clientStalls(thread, stream);
     return REQUEST_ENDED;
   }
-  if (waitInRules(thread, stream, head, false, untilMs, 0)) return REQUEST_WAITS;
+  if (waitInRules(thread, stream, head, untilMs)) return REQUEST_WAITS;
   endByRule(thread, stream, RULE_INTERNAL);
   return REQUEST_ENDED;
 }
@@ -247,21 +236,13 @@ function inspectUntilMs(stream: Stream): number {
   return stream.rule.stageSinceMs + delayMs;
 }
 
-function waitInRules(
-  thread: ProxyThread,
-  stream: Stream,
-  head: Head | null,
-  isContent: boolean,
-  waitUntilMs: number,
-  sinceMs: number,
-): boolean {
+function waitInRules(thread: ProxyThread, stream: Stream, head: Head | null, waitUntilMs: number): boolean {
   const front = stream.front!;
   if (head !== null && !thread.language.keepEdits(thread, stream, head)) return false;
   stream.rule.requestHead = head;
   stream.phase = PHASE_RULES;
-  stream.rule.yieldedSinceMs = sinceMs;
   let untilMs = waitUntilMs;
-  if (isContent) {
+  if (isContentStage(stream.rule.stage)) {
     const inspectMs = inspectUntilMs(stream);
     untilMs = untilMs === 0 ? inspectMs : Math.min(untilMs, inspectMs);
   }

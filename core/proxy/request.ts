@@ -41,8 +41,8 @@ import { type Connection, FRONT_STREAM } from './connection.ts';
 import { fillAddresses } from './endpoints.ts';
 import { abortStream, closeFront, finishIfDone, setTermination } from './finish.ts';
 import { addForwarded } from './forwarded.ts';
-import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
-import { aimRequest, isWhole } from './language.ts';
+import { gather, gatherHeld, held, holdRest, takeGathered, takeHeldBytes } from './gather.ts';
+import { aimRequest, forgetRequest, isWhole } from './language.ts';
 import { resumeTcpRules } from './listener.ts';
 import { phaseLetter, replyMonitor, replyStatus, sendText } from './reply.ts';
 import {
@@ -304,7 +304,7 @@ function toServer(thread: ProxyThread, stream: Stream, front: Connection, head: 
   if (backend.key !== null) stream.hash = backend.key.hash(thread, stream, head);
   stream.bodyOffset = -1;
   const prepared = prepareRequest(thread, stream, front, head);
-  if (stream.rule.used) forgetHead(thread, stream);
+  if (stream.rule.used) forgetRequest(thread, stream);
   if (prepared === REQUEST_READY) assignServer(thread, stream);
   else if (prepared === REQUEST_FULL) replyStatus(thread, stream, 500, 'P', 'R');
   else {
@@ -315,16 +315,6 @@ function toServer(thread: ProxyThread, stream: Stream, front: Connection, head: 
     stream.log.backendIndex = frontend.proxy.index;
     refuseStream(thread, stream, front, 400, 'P', 'R', true);
   }
-}
-
-// The request has been written: the head that waited in rules, and the texts added to it, are of no use any more.
-function forgetHead(thread: ProxyThread, stream: Stream): void {
-  const { rule } = stream;
-  if (rule.requestHead !== null) thread.freeHead(rule.requestHead);
-  rule.requestHead = null;
-  if (rule.editBuffer !== NO_BUFFER) thread.buffers.release(rule.editBuffer);
-  rule.editBuffer = NO_BUFFER;
-  rule.editAt = 0;
 }
 
 // Rules ran: no line of theirs may say another length than the body has. False: one does, and the answer is 500.
@@ -492,12 +482,8 @@ export function requestHeld(thread: ProxyThread, stream: Stream): void {
   while (front.stream === stream && front.inFirst !== NO_SEGMENT && !stream.request.done) {
     if (stream.phase === PHASE_QUEUE || stream.phase === PHASE_CONNECT) return;
     if (stream.back !== null && thread.isBackedUp(stream.back)) return;
-    const segment = thread.takeHeld(front);
-    const bufferId = thread.segments.bufferOf(segment);
-    const offset = thread.segments.offsetOf(segment);
-    const length = thread.segments.lengthOf(segment);
-    thread.segments.forget(segment);
-    forwardRequest(thread, stream, bufferId, offset, length);
+    takeHeldBytes(thread, front);
+    forwardRequest(thread, stream, held.bufferId, held.offset, held.length);
   }
   if (front.stream === stream && !stream.request.done) {
     if (front.endSeen && front.inFirst === NO_SEGMENT) requestCut(thread, stream);

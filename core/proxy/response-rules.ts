@@ -5,13 +5,12 @@
 import { HEAD_CHUNKED, HEAD_CLOSE_DELIMITED, HEAD_LENGTH, HEAD_TUNNEL, type Head } from '../http/message.ts';
 import { NO_BUFFER } from '../io/engine.ts';
 import { RULE_CLOSE, RULE_CONTINUE, RULE_INTERNAL, RULE_REPLY, RULE_STOP, RULE_YIELD } from '../rules/contract.ts';
-import { type RuleSet, runRules } from '../rules/rule-set.ts';
+import type { RuleSet } from '../rules/rule-set.ts';
 import { MARK_NONE } from '../sample/log-record.ts';
-import { DIRECTION_RESPONSE } from '../sample/subject.ts';
 import { ready, takeBody } from './body.ts';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type Body } from './body-state.ts';
 import { takeGathered } from './gather.ts';
-import { aimResponse, beginResponseVariables, keepRun } from './language.ts';
+import { aimResponse, beginResponseVariables, runStreamRules } from './language.ts';
 import { replyStatus } from './reply.ts';
 import { endByRule } from './request-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
@@ -47,7 +46,7 @@ export function beginResponseRules(thread: ProxyThread, stream: Stream): void {
 
 /** Runs the response through its rules, from where it stands. */
 export function runResponseRules(thread: ProxyThread, stream: Stream, head: Head): number {
-  const { subject, run, host } = thread.language;
+  const { subject } = thread.language;
   const { rule } = stream;
   while (rule.stage < STAGE_DONE) {
     const set = setOf(stream, rule.stage);
@@ -56,17 +55,9 @@ export function runResponseRules(thread: ProxyThread, stream: Stream, head: Head
       continue;
     }
     aimResponse(thread, stream, head);
-    subject.direction = DIRECTION_RESPONSE;
     subject.final = rule.stage !== STAGE_CONTENT || contentIsFinal(thread, stream);
-    host.stream = stream;
-    run.index = rule.index;
-    run.resumed = rule.yielded;
-    run.strict = rule.strict;
-    run.yieldedSinceMs = rule.yieldedSinceMs;
-    run.waitUntilMs = 0;
     if (rule.stage === STAGE_CONTENT) stream.log.markData = MARK_NONE; // for HAProxy the response is not there yet
-    const verdict = runRules(set, subject, run);
-    keepRun(stream, subject, run);
+    const verdict = runStreamRules(thread, stream, set);
     if (verdict === RULE_CONTINUE || verdict === RULE_STOP) {
       if (rule.stage === STAGE_CONTENT) stream.log.markData = thread.clock.nowMs - stream.startedMs;
       nextStage(stream);
@@ -174,7 +165,6 @@ function waitInRules(thread: ProxyThread, stream: Stream, head: Head): boolean {
     return false;
   }
   rule.responseHead = head;
-  rule.yieldedSinceMs = run.yieldedSinceMs;
   stream.phase = PHASE_RESPONSE_RULES;
   let untilMs = run.waitUntilMs;
   if (rule.stage === STAGE_CONTENT) {

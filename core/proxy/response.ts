@@ -33,7 +33,7 @@ import { BODY_CLOSE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
 import type { Connection } from './connection.ts';
 import { abortStream, finishIfDone, setTermination } from './finish.ts';
-import { gather, gatherHeld, holdRest, takeGathered } from './gather.ts';
+import { gather, gatherHeld, held, holdRest, takeGathered, takeHeldBytes } from './gather.ts';
 import { aimResponse } from './language.ts';
 import { fillLoads } from './loads.ts';
 import { closeSilently, replyStatus } from './reply.ts';
@@ -227,12 +227,8 @@ function passResponse(thread: ProxyThread, stream: Stream, back: Connection, hea
 // What came beyond the gathered slot while rules waited.
 function passHeld(thread: ProxyThread, stream: Stream, back: Connection): void {
   while (stream.back === back && back.inFirst !== NO_SEGMENT && !stream.response.done) {
-    const segment = thread.takeHeld(back);
-    const bufferId = thread.segments.bufferOf(segment);
-    const offset = thread.segments.offsetOf(segment);
-    const length = thread.segments.lengthOf(segment);
-    thread.segments.forget(segment);
-    bodyBytes(thread, stream, bufferId, offset, length);
+    takeHeldBytes(thread, back);
+    bodyBytes(thread, stream, held.bufferId, held.offset, held.length);
   }
   if (stream.back !== back || stream.response.done) return;
   if (back.endSeen) responseEnd(thread, stream);

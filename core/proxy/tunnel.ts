@@ -6,13 +6,11 @@
 
 import { NO_BUFFER } from '../io/engine.ts';
 import { RULE_CONTINUE, RULE_STOP, RULE_YIELD } from '../rules/contract.ts';
-import { runRules } from '../rules/rule-set.ts';
-import { DIRECTION_RESPONSE } from '../sample/subject.ts';
 import { BODY_CLOSE } from './body-state.ts';
 import { endBulk } from './bulk.ts';
 import { abortStream, detachBack, finishIfDone, setTermination } from './finish.ts';
-import { gather, takeGathered } from './gather.ts';
-import { aimResponse, beginResponseVariables } from './language.ts';
+import { gather, held, takeGathered, takeHeldBytes } from './gather.ts';
+import { aimResponse, beginResponseVariables, runStreamRules } from './language.ts';
 import { endByRule } from './request-rules.ts';
 import { NO_SEGMENT } from './segments.ts';
 import { PHASE_TUNNEL, type Stream } from './stream.ts';
@@ -56,25 +54,15 @@ export function inspectResponse(
 ): void {
   const back = stream.back!;
   const { rule } = stream;
-  const { subject, run, host } = thread.language;
+  const { subject, run } = thread.language;
   if (length > 0) gather(thread, back, bufferId, offset, length);
   const bytes = back.headBuffer === NO_BUFFER ? 0 : back.headEnd - back.headStart;
   if (rule.inspectUntilMs === 0) {
     rule.inspectUntilMs = thread.clock.nowMs + stream.backend!.proxy.rules.tcpResponseInspectDelayMs;
   }
   aimResponse(thread, stream, null);
-  subject.direction = DIRECTION_RESPONSE;
   subject.final = back.endSeen || bytes >= thread.model.global.bufsize || thread.clock.nowMs >= rule.inspectUntilMs;
-  host.stream = stream;
-  run.index = rule.index;
-  run.resumed = rule.yielded;
-  run.yieldedSinceMs = rule.yieldedSinceMs;
-  run.strict = rule.strict;
-  const verdict = runRules(stream.backend!.rules!.tcpResponseContent!, subject, run);
-  rule.index = run.index;
-  rule.yielded = run.resumed;
-  rule.yieldedSinceMs = run.yieldedSinceMs;
-  rule.strict = run.strict;
+  const verdict = runStreamRules(thread, stream, stream.backend!.rules!.tcpResponseContent!);
   if (verdict === RULE_YIELD) {
     thread.setDeadline(back, run.waitUntilMs || rule.inspectUntilMs);
     return;
@@ -140,12 +128,8 @@ export function tunnelFromBack(
 export function tunnelHeld(thread: ProxyThread, stream: Stream): void {
   const front = stream.front!;
   while (front.inFirst !== NO_SEGMENT && !thread.isBackedUp(stream.back!)) {
-    const segment = thread.takeHeld(front);
-    const bufferId = thread.segments.bufferOf(segment);
-    const offset = thread.segments.offsetOf(segment);
-    const length = thread.segments.lengthOf(segment);
-    thread.segments.forget(segment);
-    tunnelFromFront(thread, stream, bufferId, offset, length);
+    takeHeldBytes(thread, front);
+    tunnelFromFront(thread, stream, held.bufferId, held.offset, held.length);
   }
   if (front.inFirst !== NO_SEGMENT) return;
   if (front.endSeen) frontEnded(thread, stream);
