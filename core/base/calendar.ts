@@ -4,11 +4,30 @@
 const QUARTER_SECONDS = 900;
 const CACHED_QUARTERS = 16; // long-lived TCP streams log accept dates that lie far apart
 
-export class LocalCalendar {
-  // The date that load() was last given.
+/** A day of the Gregorian calendar. */
+export class CivilDate {
   year = 1970;
   month = 0; // 0–11
   day = 1;
+
+  // From days since 1970, counting years from March so that the leap day comes last.
+  protected loadDay(days: number): void {
+    const shifted = days + 719_468;
+    const era = Math.floor(shifted / 146_097);
+    const dayOfEra = shifted - era * 146_097;
+    const yearOfEra = Math.floor(
+      (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+    );
+    const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+    const marchMonth = Math.floor((5 * dayOfYear + 2) / 153);
+    this.day = dayOfYear - Math.floor((153 * marchMonth + 2) / 5) + 1;
+    this.month = (marchMonth + 2) % 12;
+    this.year = yearOfEra + era * 400 + (this.month < 2 ? 1 : 0);
+  }
+}
+
+export class LocalCalendar extends CivilDate {
+  // The moment that load() was last given, with the date above.
   hour = 0;
   minute = 0;
   second = 0;
@@ -46,20 +65,5 @@ export class LocalCalendar {
       this.offsets[cell] = 0 - new Date(quarter * QUARTER_SECONDS * 1000).getTimezoneOffset();
     }
     return this.offsets[cell]!;
-  }
-
-  // Days since 1970 to the Gregorian date, counting years from March so that the leap day comes last.
-  private loadDay(days: number): void {
-    const shifted = days + 719_468;
-    const era = Math.floor(shifted / 146_097);
-    const dayOfEra = shifted - era * 146_097;
-    const yearOfEra = Math.floor(
-      (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-    );
-    const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-    const marchMonth = Math.floor((5 * dayOfYear + 2) / 153);
-    this.day = dayOfYear - Math.floor((153 * marchMonth + 2) / 5) + 1;
-    this.month = (marchMonth + 2) % 12;
-    this.year = yearOfEra + era * 400 + (this.month < 2 ? 1 : 0);
   }
 }

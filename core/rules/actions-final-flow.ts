@@ -23,7 +23,7 @@ import {
   type RuleRun,
 } from './contract.ts';
 import { CRLF, errorRepliesOf, headerStart, latin1, writer } from './reply.ts';
-import { readSize, readTimeMs } from './words.ts';
+import { readHeader, readSize, readTimeMs } from './words.ts';
 
 const HTTP: readonly RuleSetName[] = ['http-request', 'http-response', 'http-after-response'];
 const REQUEST_AND_RESPONSE: readonly RuleSetName[] = ['http-request', 'http-response'];
@@ -146,21 +146,6 @@ function parseStrictMode(line: ActionLine): RuleParts | null {
   return line.fail(`Unexpected value '${word}'. Only 'on' and 'off' are supported`);
 }
 
-const TOKEN = /^[-!#$%&'*+.^_`|~0-9A-Za-z]$/;
-const BREAKS_LINE = /[\r\n\0]/;
-
-function parseEarlyHint(line: ActionLine): RuleParts | null {
-  const name = line.peek();
-  if (name === '' || line.peek(1) === '') return line.fail('expects exactly 2 arguments');
-  line.next();
-  const format = line.format();
-  if (format === null) return null;
-  if (BREAKS_LINE.test(name)) return line.fail(`header name '${name}' contains a forbidden character`);
-  const odd = [...name].find((char, at) => !TOKEN.test(char) && !(at === 0 && char === ':'));
-  if (odd !== undefined) line.warn(`header name '${name}' contains forbidden character '${odd}'.`);
-  return { formats: [format], options: { name } };
-}
-
 const EARLY_HINTS = latin1('HTTP/1.1 103 Early Hints\r\n');
 const STATUS_EARLY_HINTS = 103;
 
@@ -236,7 +221,7 @@ export const flowActions: readonly ActionRow[] = [
       };
     },
   },
-  { name: 'early-hint', isPrefix: false, sets: ['http-request'], parse: parseEarlyHint, compile: compileEarlyHint },
+  { name: 'early-hint', isPrefix: false, sets: ['http-request'], parse: readHeader, compile: compileEarlyHint },
   {
     name: 'do-log',
     isPrefix: false,

@@ -42,25 +42,9 @@ import {
 } from './edit.ts';
 import { Replacement, regexProblem } from './replacement.ts';
 import { readVarint, VARINT_CUT, VarintReader } from './varint.ts';
+import { readHeader } from './words.ts';
 
 const HTTP_SETS: readonly RuleSetName[] = ['http-request', 'http-response', 'http-after-response'];
-
-// A header name may hold these (RFC 9110 §5.6.2); HAProxy warns about others and uses the name as it is.
-const TOKEN = /^[-!#$%&'*+.^_`|~0-9A-Za-z]$/;
-// These could end the line: no configuration needs them in a name.
-const BREAKS_LINE = /[\r\n\0]/;
-
-function parseHeader(line: ActionLine): RuleParts | null {
-  const name = line.peek();
-  if (name === '' || line.peek(1) === '') return line.fail('expects exactly 2 arguments');
-  line.next();
-  const format = line.format();
-  if (format === null) return null;
-  if (BREAKS_LINE.test(name)) return line.fail(`header name '${name}' contains a forbidden character`);
-  const odd = [...name].find((char, at) => !TOKEN.test(char) && !(at === 0 && char === ':'));
-  if (odd !== undefined) line.warn(`header name '${name}' contains forbidden character '${odd}'.`);
-  return { formats: [format], options: { name } };
-}
 
 function compileHeader(ast: RuleAst, linker: Linker, replaces: boolean): Action {
   const onRequest = actsOnRequest(ast.set);
@@ -376,8 +360,8 @@ const row = (
 ): ActionRow => ({ name, isPrefix: false, sets: HTTP_SETS, parse, compile });
 
 export const headerActions: readonly ActionRow[] = [
-  row('add-header', parseHeader, (ast, linker) => compileHeader(ast, linker, false)),
-  row('set-header', parseHeader, (ast, linker) => compileHeader(ast, linker, true)),
+  row('add-header', readHeader, (ast, linker) => compileHeader(ast, linker, false)),
+  row('set-header', readHeader, (ast, linker) => compileHeader(ast, linker, true)),
   row('del-header', parseDelete, compileDelete),
   row('replace-header', parseReplace, (ast, linker) => compileReplace(ast, linker, true)),
   row('replace-value', parseReplace, (ast, linker) => compileReplace(ast, linker, false)),

@@ -1,4 +1,6 @@
-// Numbers, times and sizes as rules' words have them (manual §2.5), read as HAProxy reads them.
+// Numbers, times, sizes (manual §2.5) and header names as rules' words have them, read as HAProxy reads them.
+
+import type { ActionLine, RuleParts } from './contract.ts';
 
 /** atol() stored in an int: no digits are 0, and what does not fit loses its high bits. */
 export function readNumber(text: string): number {
@@ -58,4 +60,22 @@ export function readSize(text: string): number | string {
   const shift = SIZE_SHIFTS[text[at]!.toLowerCase()];
   if (shift === undefined || value > Math.floor(SIZE_MAX / 2 ** shift)) return text.slice(at);
   return at + 1 === text.length ? value * 2 ** shift : text.slice(at + 1);
+}
+
+// A header name may hold these (RFC 9110 §5.6.2); HAProxy warns about others and uses the name as it is.
+const TOKEN = /^[-!#$%&'*+.^_`|~0-9A-Za-z]$/;
+// These could end the line: no configuration needs them in a name.
+const BREAKS_LINE = /[\r\n\0]/;
+
+/** `NAME FORMAT` of a header that a rule writes; null: refused, and said why. */
+export function readHeader(line: ActionLine): RuleParts | null {
+  const name = line.peek();
+  if (name === '' || line.peek(1) === '') return line.fail('expects exactly 2 arguments');
+  line.next();
+  const format = line.format();
+  if (format === null) return null;
+  if (BREAKS_LINE.test(name)) return line.fail(`header name '${name}' contains a forbidden character`);
+  const odd = [...name].find((char, at) => !TOKEN.test(char) && !(at === 0 && char === ':'));
+  if (odd !== undefined) line.warn(`header name '${name}' contains forbidden character '${odd}'.`);
+  return { formats: [format], options: { name } };
 }

@@ -1,7 +1,7 @@
 // Dates as text and text as dates (manual §7.3.1): ltime, utime and their kin after strftime(3) in the C locale, http_date
 // and date after RFC 9110 §5.6.7.
 
-import { LocalCalendar } from '../base/calendar.ts';
+import { CivilDate, LocalCalendar } from '../base/calendar.ts';
 import { writeBytes, writeInt } from '../base/text.ts';
 import { bytesOfText, exactInt, exactOf, hasArg, intOf, textOf } from './convert-arguments.ts';
 import { loadZoneNames, zoneName } from './convert-zone.ts';
@@ -18,10 +18,7 @@ const DAY_BYTES = DAYS.map(bytesOfText);
 const SHORT = 3; // letters of their short forms
 
 /** One moment split into fields, in one zone. */
-class DateFields {
-  year = 1970;
-  month = 0; // 0–11
-  day = 1;
+class DateFields extends CivilDate {
   hour = 0;
   minute = 0;
   second = 0;
@@ -55,21 +52,6 @@ class DateFields {
     this.second = secondOfDay % 60;
     this.weekday = (((days + 4) % 7) + 7) % 7;
     this.loadDay(days);
-  }
-
-  // Counts years from March, so that the leap day comes last.
-  private loadDay(days: number): void {
-    const shifted = days + 719_468;
-    const era = Math.floor(shifted / 146_097);
-    const dayOfEra = shifted - era * 146_097;
-    const yearOfEra = Math.floor(
-      (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-    );
-    const marchDay = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-    const marchMonth = Math.floor((5 * marchDay + 2) / 153);
-    this.day = marchDay - Math.floor((153 * marchMonth + 2) / 5) + 1;
-    this.month = (marchMonth + 2) % 12;
-    this.year = yearOfEra + era * 400 + (this.month < 2 ? 1 : 0);
     this.yearDay = days - daysBefore(this.year);
   }
 }

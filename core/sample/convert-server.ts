@@ -2,9 +2,10 @@
 
 import type { Model } from '../model/model.ts';
 import type { Proxy, Server } from '../model/proxy.ts';
-import { SERVER_MAINT, SERVER_UP, wordFlags, wordUsable } from '../shared/server-words.ts';
+import { SERVER_MAINT, SERVER_UP, wordFlags } from '../shared/server-words.ts';
 import { bytesOfText } from './convert-arguments.ts';
 import { crc32 } from './convert-hash-small.ts';
+import { countUsable } from './fetch-server.ts';
 import { type Convert, type ConverterRow, type Linker, NO_ARGS } from './rows.ts';
 import type { Subject } from './subject.ts';
 import { type Sample, type SampleType, TYPE_BOOL, TYPE_SINT, TYPE_STR } from './types.ts';
@@ -95,20 +96,6 @@ function findServer(names: Names, sample: Sample, subject: Subject): Server | nu
   return names.byIndex[index]?.servers.find(bytes, offset, end) ?? null;
 }
 
-/** Servers that take new streams: the active ones, else the backups that stand in for them. */
-function usableCount(subject: Subject, proxy: Proxy): number {
-  if (proxy.disabled) return 0;
-  let active = 0;
-  let backups = 0;
-  for (const server of proxy.servers) {
-    if (!wordUsable(subject.words.word(server.index))) continue;
-    if (server.backup) backups++;
-    else active++;
-  }
-  if (active > 0) return active;
-  return proxy.allbackups ? backups : Math.min(backups, 1);
-}
-
 function row(name: string, out: SampleType, compile: (names: Names) => Convert): ConverterRow {
   return {
     name,
@@ -123,7 +110,7 @@ export const serverConverters: readonly ConverterRow[] = [
   row('nbsrv', TYPE_SINT, (names) => (sample, subject) => {
     const backend = names.backends.find(sample.bytes, sample.offset, nameEnd(sample));
     if (backend === null) return false;
-    sample.setInt(usableCount(subject, backend.proxy));
+    sample.setInt(countUsable(subject, backend.proxy));
     return true;
   }),
   row('srv_is_up', TYPE_BOOL, (names) => (sample, subject) => {

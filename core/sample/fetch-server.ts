@@ -51,25 +51,26 @@ class UsableCounts {
   of(subject: Subject, proxyIndex: number): number {
     const epoch = subject.words.epoch();
     if (this.known[proxyIndex] === 0 || this.epochs[proxyIndex] !== epoch) {
-      this.counts[proxyIndex] = this.count(subject, this.proxies[proxyIndex]!);
+      this.counts[proxyIndex] = countUsable(subject, this.proxies[proxyIndex]!);
       this.epochs[proxyIndex] = epoch;
       this.known[proxyIndex] = 1;
     }
     return this.counts[proxyIndex]!;
   }
+}
 
-  private count(subject: Subject, proxy: Proxy): number {
-    if (proxy.disabled) return 0;
-    let active = 0;
-    let backups = 0;
-    for (const server of proxy.servers) {
-      if (!wordUsable(subject.words.word(server.index))) continue;
-      if (server.backup) backups++;
-      else active++;
-    }
-    if (active > 0) return active;
-    return proxy.allbackups ? backups : Math.min(backups, 1);
+/** Servers that take new streams: the active ones, else the backups that stand in for them. */
+export function countUsable(subject: Subject, proxy: Proxy): number {
+  if (proxy.disabled) return 0;
+  let active = 0;
+  let backups = 0;
+  for (const server of proxy.servers) {
+    if (!wordUsable(subject.words.word(server.index))) continue;
+    if (server.backup) backups++;
+    else active++;
   }
+  if (active > 0) return active;
+  return proxy.allbackups ? backups : Math.min(backups, 1);
 }
 
 const countsOfModels = new WeakMap<Model, UsableCounts>();
