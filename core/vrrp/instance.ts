@@ -11,8 +11,11 @@ import type { SenderSequence, Sequence } from './auth.ts';
 import type { FaultCauses, Intents, NotifyState, VrrpCounters, VrrpState } from './contract.ts';
 import { newCounters } from './counters.ts';
 import { type Announced, Announcer } from './garp.ts';
+import { OnceLog } from './once-log.ts';
+import { OwnerClash } from './owner-clash.ts';
 import { encodeAdvert, type ReceivedAdvert } from './packet.ts';
 import { checkAdvert, type Receiver } from './receive.ts';
+import { ReplyLimit } from './reply-limit.ts';
 import {
   addResources,
   announcedOf,
@@ -22,38 +25,8 @@ import {
   removeResources,
 } from './resources.ts';
 import type { Settings } from './settings.ts';
+import type { Companions, Conditions, Host } from './surroundings.ts';
 import { learnedIntervalMs, masterDownMs, PRIORITY_OWNER, PRIORITY_STOP, skewMs } from './timers.ts';
-
-/** What an instance asks of its surroundings. */
-export interface Host {
-  wallMs(): number;
-  readonly learnedFactorMax: number;
-}
-
-/** The sync group as its members see it (sync-group.ts). */
-export interface Companions {
-  readonly name: string;
-  canGoMaster(member: Instance): boolean;
-  onMemberMaster(member: Instance, nowMs: number, intents: Intents): void;
-  onMemberBackup(member: Instance, nowMs: number, intents: Intents): void;
-  others(member: Instance): readonly Instance[];
-}
-
-/** The outside conditions of an instance, as the router gathers them. */
-export interface Conditions {
-  ifindex: number; // where adverts leave; 0: not there
-  isLinkUp: boolean; // all links it needs
-  source: Uint8Array | null;
-  weight: number; // of all trackers
-  trackerFaults: readonly string[];
-  isPending: boolean; // a script has not reported yet
-}
-
-// A master answers at most this often per interval to stopping or lower routers: a flood must not be amplified, and
-// still the answer comes before a backup of usual priority (below 240) takes over after its skew.
-const REPLIES_PER_INTERVAL = 16;
-const OWNER_CLASH_ADVERTS = 2;
-const OWNER_CLASH_WAIT = 1.2;
 
 export class Instance implements Receiver, SendLine {
   settings: Settings;
@@ -81,11 +54,8 @@ export class Instance implements Receiver, SendLine {
   effectivePriority: number;
   // Two owners met and we gave way: 254 until the other is gone.
   ownerLowered = false;
-  private clashAdvertsLeft = 0;
-  private clashIntervalMs = 0;
-  clashUntilMs = Infinity;
-  private answeredAtMs = -Infinity;
-  private isAnswerPutOff = false;
+  private readonly clash = new OwnerClash();
+  private readonly replies = new ReplyLimit();
   readonly announcer = new Announcer();
 
   ipId = 0;
@@ -98,13 +68,13 @@ export class Instance implements Receiver, SendLine {
   sinceWallMs = 0;
   holdsAddresses = false;
   private readonly host: Host;
-  // Reasons already logged; forgotten when the state or the master changes, so that a flood costs one line.
-  private readonly logged = new Set<string>();
+  private readonly logs: OnceLog;
   private readonly notes: string[] = [];
 
   constructor(settings: Settings, host: Host) {
     this.settings = settings;
     this.host = host;
+    this.logs = new OnceLog(settings.config.name);
     this.masterAdvertIntMs = settings.config.advertIntMs;
     this.effectivePriority = settings.config.priority;
   }
@@ -114,7 +84,7 @@ export class Instance implements Receiver, SendLine {
   }
 
   get deadlineMs(): number {
-    if (this.state === 'master') return Math.min(this.advertAtMs, this.announcer.deadlineMs, this.clashUntilMs);
+    if (this.state === 'master') return Math.min(this.advertAtMs, this.announcer.deadlineMs, this.clash.untilMs);
     return this.state === 'backup' ? this.masterDownAtMs : Infinity;
   }
 
@@ -139,7 +109,7 @@ export class Instance implements Receiver, SendLine {
       if (nowMs >= this.announcer.deadlineMs) {
         this.announcer.run(this.settings, this.announced(), nowMs, intents);
       }
-      if (nowMs >= this.clashUntilMs) this.clashUntilMs = Infinity; // the other owner gave way
+      this.clash.onTime(nowMs);
     } else if (this.state === 'backup' && nowMs >= this.masterDownAtMs) {
       this.masterDown(nowMs, intents);
     }
@@ -187,10 +157,10 @@ export class Instance implements Receiver, SendLine {
     const refusal = checkAdvert(this, advert, this.host.wallMs(), notes);
     const from = formatAddress(advert.source);
     if (refusal !== '') {
-      this.logOnce(refusal, `ignoring advertisement from ${from}: ${refusal}`, intents);
+      this.logs.once(refusal, `ignoring advertisement from ${from}: ${refusal}`, intents);
       return;
     }
-    for (const note of notes) this.logOnce(note, `${note}, from ${from}`, intents);
+    for (const note of notes) this.logs.once(note, `${note}, from ${from}`, intents);
     this.stepBackIfLate(nowMs, intents);
     if (this.state === 'backup') this.backupOnAdvert(advert, nowMs, intents);
     else this.masterOnAdvert(advert, nowMs, intents);
@@ -213,7 +183,7 @@ export class Instance implements Receiver, SendLine {
     this.masterAddress ??= advert.source;
     if (!this.isAccepted(advert.priority, nowMs)) {
       // Lower than ours: discarded; the timer runs on, and at its end we preempt.
-      this.logOnce(
+      this.logs.once(
         'lower',
         `received lower priority (${advert.priority}) advertisement from ${formatAddress(advert.source)}, discarding`,
         intents,
@@ -221,7 +191,7 @@ export class Instance implements Receiver, SendLine {
       return;
     }
     // Higher, equal, or not to be preempted: the master stands.
-    if (isNewMaster) this.logged.clear();
+    if (isNewMaster) this.logs.forget();
     this.masterAddress = advert.source;
     this.learnInterval(advert, intents);
     this.masterPriority = advert.priority;
@@ -251,7 +221,7 @@ export class Instance implements Receiver, SendLine {
     const learnedMs = learnedIntervalMs(advert.centiseconds, config.advertIntMs, this.host.learnedFactorMax);
     if (learnedMs !== advert.centiseconds * 10) {
       this.counters.interval_clamped++;
-      this.logOnce(
+      this.logs.once(
         'interval',
         `advertisement interval ${advert.centiseconds * 10} ms from ${formatAddress(advert.source)} taken as ${learnedMs} ms`,
         intents,
@@ -272,10 +242,10 @@ export class Instance implements Receiver, SendLine {
     const from = formatAddress(advert.source);
     if (advert.priority === this.effectivePriority) {
       if (order === 0) {
-        this.logOnce('same', `equal priority advertisement from ${from}, which is our own address`, intents);
+        this.logs.once('same', `equal priority advertisement from ${from}, which is our own address`, intents);
         return;
       }
-      if (this.effectivePriority === PRIORITY_OWNER) this.ownersClash(advert, order, intents);
+      if (this.effectivePriority === PRIORITY_OWNER) this.ownersClash(advert, order > 0, intents);
     }
     const mine = this.effectivePriority;
     const isOutranked = advert.priority > mine || (advert.priority === mine && order > 0);
@@ -300,15 +270,15 @@ export class Instance implements Receiver, SendLine {
   private defend(advert: ReceivedAdvert, nowMs: number, intents: Intents): void {
     const { settings } = this;
     this.counters.unexpected_master++;
-    this.logOnce(
+    this.logs.once(
       'split',
       `received advertisement from ${formatAddress(advert.source)} with lower priority ${advert.priority}, ours ${this.effectivePriority}: two masters`,
       intents,
       'warning',
     );
     if (settings.lowerPrioNoAdvert) {
-      if (!this.mayAnswer(nowMs)) return;
-      this.answeredAtMs = nowMs;
+      if (!this.replies.may(nowMs, settings.config.advertIntMs)) return;
+      this.replies.onAnswer(nowMs);
     } else if (!this.answer(nowMs, intents)) {
       return;
     }
@@ -322,42 +292,28 @@ export class Instance implements Receiver, SendLine {
     this.notify('MASTER_RX_LOWER_PRI', intents);
   }
 
-  private mayAnswer(nowMs: number): boolean {
-    return nowMs - this.answeredAtMs >= this.settings.config.advertIntMs / REPLIES_PER_INTERVAL;
-  }
-
   // At once, unless we did so a moment ago: then as soon as the limit allows. False: put off.
   private answer(nowMs: number, intents: Intents): boolean {
-    if (this.mayAnswer(nowMs)) {
-      this.answeredAtMs = nowMs;
+    const { advertIntMs } = this.settings.config;
+    if (this.replies.may(nowMs, advertIntMs)) {
+      this.replies.onAnswer(nowMs);
       this.advertise(nowMs, intents);
       return true;
     }
     this.counters.pri_zero_limited++;
-    this.isAnswerPutOff = true;
-    const allowedAtMs = this.answeredAtMs + this.settings.config.advertIntMs / REPLIES_PER_INTERVAL;
-    this.advertAtMs = Math.min(this.advertAtMs, allowedAtMs);
+    this.advertAtMs = Math.min(this.advertAtMs, this.replies.putOff(advertIntMs));
     return false;
   }
 
-  // Two address owners is the operator's mistake; still one of them must give way. The lower address does so at once;
-  // the higher one sends two adverts, waits a little more than an interval, and gives way itself if that did not help.
-  private ownersClash(advert: ReceivedAdvert, order: number, intents: Intents): void {
-    const from = formatAddress(advert.source);
-    if (order > 0 || this.clashUntilMs !== Infinity) {
-      this.clashUntilMs = Infinity;
-      this.lowerOwner(true);
-      this.log(
-        'error',
-        `CONFIGURATION ERROR: we and ${from} are both address owners; our priority is lowered`,
-        intents,
-      );
-    } else if (this.clashAdvertsLeft === 0) {
-      this.clashAdvertsLeft = OWNER_CLASH_ADVERTS;
-      const theirsMs = this.settings.config.version === 2 ? advert.advertSeconds * 1000 : advert.centiseconds * 10;
-      this.clashIntervalMs = Math.max(this.settings.config.advertIntMs, theirsMs);
-      this.logOnce('clash', `CONFIGURATION ERROR: we and ${from} are both address owners`, intents, 'error');
-    }
+  private ownersClash(advert: ReceivedAdvert, isOutranked: boolean, intents: Intents): void {
+    const { version, advertIntMs } = this.settings.config;
+    const theirsMs = version === 2 ? advert.advertSeconds * 1000 : advert.centiseconds * 10;
+    const text = `CONFIGURATION ERROR: we and ${formatAddress(advert.source)} are both address owners`;
+    const todo = this.clash.onOwner(isOutranked, Math.max(advertIntMs, theirsMs));
+    if (todo === 'insist') this.logs.once('clash', text, intents, 'error');
+    if (todo !== 'give-way') return;
+    this.lowerOwner(true);
+    this.logs.say('error', `${text}; our priority is lowered`, intents);
   }
 
   private lowerOwner(isLowered: boolean): void {
@@ -375,13 +331,8 @@ export class Instance implements Receiver, SendLine {
     const isOnGrid = nowMs >= this.advertAtMs && gridMs > nowMs;
     this.advertAtMs = isOnGrid ? gridMs : nowMs + advertIntMs;
     this.sendAdvert(this.effectivePriority, nowMs, intents);
-    if (this.isAnswerPutOff) {
-      this.isAnswerPutOff = false;
-      this.answeredAtMs = nowMs;
-    }
-    if (this.clashAdvertsLeft > 0 && --this.clashAdvertsLeft === 0) {
-      this.clashUntilMs = nowMs + this.clashIntervalMs * OWNER_CLASH_WAIT;
-    }
+    this.replies.onSent(nowMs);
+    this.clash.onSent(nowMs);
   }
 
   private sendAdvert(priority: number, nowMs: number, intents: Intents): void {
@@ -419,7 +370,7 @@ export class Instance implements Receiver, SendLine {
     this.masterAdvertIntMs = this.settings.config.advertIntMs; // a master's own interval counts, whatever it learned
     this.masterPriority = this.effectivePriority;
     this.masterAddress = this.source;
-    this.clashAdvertsLeft = 0;
+    this.clash.reset();
     this.advertAtMs = nowMs;
     this.advertise(nowMs, intents);
     this.hold(intents);
@@ -434,8 +385,7 @@ export class Instance implements Receiver, SendLine {
     this.announcer.cancel();
     this.release(intents);
     this.advertAtMs = Infinity;
-    this.clashUntilMs = Infinity;
-    this.clashAdvertsLeft = 0;
+    this.clash.reset();
     this.counters.release_master++;
     if (sameAddress(this.masterAddress, this.source)) {
       this.masterAddress = null; // we know of no other yet
@@ -521,7 +471,7 @@ export class Instance implements Receiver, SendLine {
     if (this.holdsAddresses) this.release(intents);
     this.advertAtMs = Infinity;
     this.masterDownAtMs = Infinity;
-    this.clashUntilMs = Infinity;
+    this.clash.reset();
     this.state = 'init';
     this.wantState = 'init';
     this.notify(state, intents);
@@ -532,8 +482,8 @@ export class Instance implements Receiver, SendLine {
     if (state === 'master') this.wantState = 'master';
     this.sinceMs = nowMs;
     this.sinceWallMs = this.host.wallMs();
-    this.logged.clear();
-    this.log('notice', `Entering ${state.toUpperCase()} STATE: ${reason}`, intents);
+    this.logs.forget();
+    this.logs.say('notice', `Entering ${state.toUpperCase()} STATE: ${reason}`, intents);
   }
 
   // -------------------------------------------------------------------------------------------------- conditions
@@ -568,7 +518,7 @@ export class Instance implements Receiver, SendLine {
     if (this.ownerLowered && isOwner) return;
     if (wanted === this.effectivePriority) return;
     const before = this.masterDownMs;
-    this.log('info', `Changing effective priority from ${this.effectivePriority} to ${wanted}`, intents);
+    this.logs.say('info', `Changing effective priority from ${this.effectivePriority} to ${wanted}`, intents);
     this.ownerLowered = false;
     this.effectivePriority = wanted;
     if (this.state === 'master') this.masterPriority = wanted;
@@ -627,19 +577,9 @@ export class Instance implements Receiver, SendLine {
     intents.push({ do: 'notify', type: 'INSTANCE', name: this.name, state, priority: this.effectivePriority });
   }
 
-  private log(level: 'error' | 'warning' | 'notice' | 'info', text: string, intents: Intents): void {
-    intents.push({ do: 'log', level, text: `(${this.name}) ${text}` });
-  }
-
-  private logOnce(key: string, text: string, intents: Intents, level: 'error' | 'warning' | 'info' = 'info'): void {
-    if (this.logged.has(key) || this.logged.size >= LOGGED_MAX) return;
-    this.logged.add(key);
-    this.log(level, text, intents);
-  }
-
   /** The warning for packets that carry our own source address: a mirror, a loop or a duplicate address. */
   noteOwnAddress(intents: Intents): void {
-    this.logOnce('own', 'received an advertisement with our own source address', intents, 'warning');
+    this.logs.once('own', 'received an advertisement with our own source address', intents, 'warning');
   }
 
   /** The invariants of the head of this file; holds between any two calls. */
@@ -652,6 +592,3 @@ export class Instance implements Receiver, SendLine {
     );
   }
 }
-
-// Reasons with numbers in them could be made at will by a stranger.
-const LOGGED_MAX = 16;

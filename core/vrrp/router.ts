@@ -17,10 +17,11 @@ import type {
 } from './contract.ts';
 import { newCounters } from './counters.ts';
 import { exportInstance, importInstance, statusOf } from './hand-over.ts';
-import { type Conditions, type Host, Instance } from './instance.ts';
+import { Instance } from './instance.ts';
 import { parsePacket, type ReceivedAdvert } from './packet.ts';
 import { vmacName } from './resources.ts';
 import { type Settings, settingsOf } from './settings.ts';
+import type { Conditions, Host } from './surroundings.ts';
 import { SyncGroup } from './sync-group.ts';
 import { LEARNED_FACTOR_MAX } from './timers.ts';
 import { judge, TrackBoard } from './track.ts';

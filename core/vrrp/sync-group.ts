@@ -5,7 +5,8 @@
 import { assert } from '../base/assert.ts';
 import type { TrackedInterface, TrackedObject, VrrpSyncGroup } from '../model/vrrp.ts';
 import type { Intents, NotifyState, VrrpState } from './contract.ts';
-import type { Companions, Instance } from './instance.ts';
+import type { Instance } from './instance.ts';
+import type { Companions } from './surroundings.ts';
 
 export class SyncGroup implements Companions {
   config: VrrpSyncGroup;
