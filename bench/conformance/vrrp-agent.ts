@@ -24,7 +24,7 @@ else probe(words[0]!, Number(words[1]));
 
 async function runWeir(path: string): Promise<void> {
   const load = (): VrrpServiceOptions['model'] => {
-    const { model, remarks } = loadVrrp([path]);
+    const { model, remarks } = loadVrrp([path], []);
     for (const remark of remarks) say(remark);
     if (model === null) process.exit(1);
     return model;

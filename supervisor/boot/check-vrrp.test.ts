@@ -52,6 +52,37 @@ test('its mistakes are warnings with file and line, and what keeps it from runni
   assert.equal((await runWeir(['-c', '-dW', '-f', folder.file('strict.conf', MISTAKE)])).code, 1);
 });
 
+test('a watched backend must be one of the proxies, with that many servers', async (context) => {
+  const folder = makeFolder(context);
+  const proxy = folder.file('proxy.cfg', PROXY);
+  const watching = (name: string, words: string): string =>
+    folder.file(name, ROUTER.replace(/}\n$/, `  track_script {\n    weir:backend ${words}\n  }\n}\n`));
+  assert.equal((await runWeir(['-c', '-f', proxy, '-f', watching('good.conf', 'b up>=1')])).code, 0);
+  const unknown = await runWeir(['-c', '-f', proxy, '-f', watching('unknown.conf', 'bb up>=1')]);
+  assert.equal(unknown.code, 1);
+  assert.match(
+    unknown.stderr,
+    /unknown\.conf: Line 4\) \(V\) weir:backend: no backend 'bb' .*; did you mean 'b' maybe \?/,
+  );
+  const many = await runWeir(['-c', '-f', proxy, '-f', watching('many.conf', 'b up>=2')]);
+  assert.equal(many.code, 1);
+  assert.match(many.stderr, /backend 'b' has 1 servers, up>=2 can never be true/);
+});
+
+test('the example of a pair of boxes is valid', async (context) => {
+  const read = (name: string): string =>
+    readFileSync(new URL(`../../deploy/examples/pair/${name}`, import.meta.url), 'utf8');
+  const folder = makeFolder(context);
+  const proxy = folder.file('proxy.cfg', read('haproxy.cfg'));
+  // Whatever interfaces this machine has.
+  const router = folder.file(
+    'routers.conf',
+    read('keepalived.conf').replace('global_defs {', 'global_defs {\n  dynamic_interfaces'),
+  );
+  const { code, stderr } = await runWeir(['-c', '-f', proxy, '-f', router]);
+  assert.deepEqual([code, stderr], [0, '']);
+});
+
 test('--config-test answers with the exit codes of keepalived', async (context) => {
   const folder = makeFolder(context);
   const run = (name: string, text: string, ...words: string[]): ReturnType<typeof runWeir> =>

@@ -1,8 +1,10 @@
 // keepalived.conf among the files: read for a run or `-c`, and `--config-test` as keepalived(8) answers it.
 
 import { writeFileSync } from 'node:fs';
+import { checkBackends } from '../../core/config/keepalived/backend-checks.ts';
 import { isKeepalivedFile } from '../../core/config/keepalived/detect.ts';
 import { formatDiagnostic, loadKeepalived, systemInterfaces } from '../../core/config/keepalived/load.ts';
+import type { Model } from '../../core/model/model.ts';
 import type { VrrpModel } from '../../core/model/vrrp.ts';
 import type { CommandLine } from './args.ts';
 import { type Messages, writeAll } from './messages.ts';
@@ -30,6 +32,19 @@ export function loadVrrpForRun(
   const strict = line.zeroWarning && diagnostics.some((entry) => entry.severity === 'warning');
   if (strict) messages?.alert(`Some warnings were found and '-dW' is set. Aborting.`);
   return strict ? null : model;
+}
+
+/** Says what the election asks of proxies that are not there; true: nothing. */
+export function fitsWith(vrrp: VrrpModel, messages: Messages): (model: Model) => boolean {
+  return (model) => {
+    const backends = model.proxies.filter((proxy) => proxy.kind !== 'frontend');
+    const mistakes = checkBackends(
+      vrrp,
+      backends.map(({ name, servers }) => ({ name, serverCount: servers.length })),
+    );
+    for (const entry of mistakes) messages.print('ALERT', formatDiagnostic(entry));
+    return mistakes.length === 0;
+  };
 }
 
 /** `--config-test`: says what is wrong, one line each, and returns keepalived's exit code. */

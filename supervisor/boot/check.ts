@@ -40,26 +40,34 @@ export async function loadAllForRun(
     const model = loadForRun(line, messages, commands);
     return typeof model === 'number' ? model : { model, vrrp: null, vrrpFiles };
   }
-  const { loadVrrpForRun } = await import('./check-vrrp.ts');
+  const { fitsWith, loadVrrpForRun } = await import('./check-vrrp.ts');
   // The daemon says again what its launcher would.
   const willSpeakLater = line.daemon && !line.check && !isDaemonChild();
   messages.quiet = line.quiet && !line.verbose;
   const vrrp = loadVrrpForRun(vrrpFiles, line, willSpeakLater ? null : messages);
-  const model = loadForRun(line, messages, commands, vrrp !== null && vrrp.instances.length > 0);
+  const election = vrrp === null ? null : { hasWork: vrrp.instances.length > 0, fits: fitsWith(vrrp, messages) };
+  const model = loadForRun(line, messages, commands, election);
   if (vrrp === null) return 1;
   return typeof model === 'number' ? model : { model, vrrp, vrrpFiles };
 }
 
+/** What keepalived.conf adds to the proxies' files. */
+export interface Election {
+  readonly hasWork: boolean; // there is something to do besides listening
+  /** Whether the proxies are those that it speaks of; says what is wrong otherwise. */
+  fits(model: Model): boolean;
+}
+
 /**
  * The model to run with, or the exit code when there is nothing to run: an error, or a mere check. `commands` is what
- * -dKcli lists; it may be empty when the command line has no -dK. Files of keepalived are passed over;
- * `otherWork`: there is something to do besides listening.
+ * -dKcli lists; it may be empty when the command line has no -dK. Files of keepalived are passed over; `election` is
+ * what came of them.
  */
 export function loadForRun(
   line: CommandLine,
   messages: Messages,
   commands: readonly string[],
-  otherWork = false,
+  election: Election | null = null,
 ): Model | number {
   const { model, diagnostics, listenerCount, environment } = loadConfiguration({
     files: line.files.filter((file) => !isKeepalivedFile(file)),
@@ -83,7 +91,7 @@ export function loadForRun(
   // What the daemon's launcher read, the daemon reads again, and says.
   const saidByDaemon = model?.global.daemon === true && !line.check && !isDaemonChild();
   if (!saidByDaemon) for (const entry of diagnostics.entries) messages.print(entry.severity, entry.text);
-  if (model === null) return 1;
+  if (model === null || election?.fits(model) === false) return 1;
   if (line.listLibraries) messages.say(`List of loaded object files:\n${loadedLibraries().join('\n')}\n`);
   if (line.keywordClasses !== null) dumpKeywords(line.keywordClasses, (text) => writeAll(1, text), commands);
   if (!line.check) {
@@ -91,7 +99,7 @@ export function loadForRun(
     return model;
   }
   if (diagnostics.warningCount > 0) messages.say('Warnings were found.\n');
-  if (listenerCount === 0 && model.global.controlSockets.length === 0 && !otherWork) {
+  if (listenerCount === 0 && model.global.controlSockets.length === 0 && election?.hasWork !== true) {
     messages.say('Configuration file has no error but will not start (no listener) => exit(2).\n');
     return 2;
   }

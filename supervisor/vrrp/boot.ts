@@ -50,6 +50,7 @@ export interface VrrpHandle {
 
 export function makeVrrp(parts: VrrpStart, events: Events, giveUp: (text: string) => void): VrrpHandle {
   const backends = backendsOf(parts.model);
+  const serverCounts = backends.map(({ name, serverIndexes }) => ({ name, serverCount: serverIndexes.length }));
   let { vrrp } = parts;
   const service = new VrrpService({
     model: vrrp,
@@ -71,7 +72,7 @@ export function makeVrrp(parts: VrrpStart, events: Events, giveUp: (text: string
       return service.stop(timeoutMs);
     },
     reload: () => {
-      const { model, remarks } = loadVrrp(parts.files);
+      const { model, remarks } = loadVrrp(parts.files, serverCounts);
       for (const { severity, text } of remarks) {
         if (severity !== 'notice') events.emit(severity === 'error' ? 'error' : 'warn', text);
       }
@@ -89,8 +90,7 @@ export function makeVrrp(parts: VrrpStart, events: Events, giveUp: (text: string
 }
 
 function backendsOf(model: Model): VrrpBackend[] {
-  return model.proxies.map((proxy) => ({
-    name: proxy.name,
-    serverIndexes: proxy.servers.map((server) => server.index),
-  }));
+  return model.proxies
+    .filter((proxy) => proxy.kind !== 'frontend')
+    .map(({ name, servers }) => ({ name, serverIndexes: servers.map((server) => server.index) }));
 }

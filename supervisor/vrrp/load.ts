@@ -1,5 +1,6 @@
 // keepalived.conf for the service: the model, and what is to be said about the file.
 
+import { type BackendServers, checkBackends } from '../../core/config/keepalived/backend-checks.ts';
 import type { Severity } from '../../core/config/keepalived/diagnostics.ts';
 import { formatDiagnostic, loadKeepalived, systemInterfaces } from '../../core/config/keepalived/load.ts';
 import type { VrrpModel } from '../../core/model/vrrp.ts';
@@ -9,11 +10,15 @@ export interface VrrpLoaded {
   remarks: readonly { severity: Severity; text: string }[];
 }
 
-/** Reads the files as they are now; interfaces that do not exist are mistakes unless the file allows for them. */
-export function loadVrrp(files: readonly string[]): VrrpLoaded {
+/**
+ * Reads the files as they are now; interfaces that do not exist are mistakes unless the file allows for them. What it
+ * says of `backends` must be true of those that run.
+ */
+export function loadVrrp(files: readonly string[], backends: readonly BackendServers[]): VrrpLoaded {
   const { model, diagnostics } = loadKeepalived(files, { interfaces: systemInterfaces() });
+  const mistakes = model === null ? [] : checkBackends(model, backends);
   return {
-    model,
-    remarks: diagnostics.map((each) => ({ severity: each.severity, text: formatDiagnostic(each) })),
+    model: mistakes.length === 0 ? model : null,
+    remarks: [...diagnostics, ...mistakes].map((each) => ({ severity: each.severity, text: formatDiagnostic(each) })),
   };
 }
