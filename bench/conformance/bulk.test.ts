@@ -8,6 +8,8 @@ import { createServer, request as httpRequest, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Prng } from '../../core/base/prng.ts';
+import { ask } from '../../core/testing/cli-client.ts';
+import { makeFolder } from '../../core/testing/weir-process.ts';
 import { findWeir } from '../rig/peers.ts';
 import { freePort } from '../rig/ports.ts';
 import { type ProxyProcess, startProxy } from '../rig/proxy-process.ts';
@@ -125,4 +127,43 @@ listen raw
       }
     });
   }
+}
+
+for (const engine of ['uring', 'epoll']) {
+  test(`after one long body from a server hardly a byte of the next is copied, whatever the connection (${engine})`, {
+    timeout: 60_000,
+  }, async (context) => {
+    const control = `${makeFolder(context).path}/control`;
+    const ports = [await freePort()];
+    const configText = `global
+  nbthread 1
+  stats socket ${control} level admin
+defaults
+  mode http
+  timeout client 10s
+  timeout server 10s
+  timeout connect 2s
+listen web
+  bind 127.0.0.1:${ports[0]}
+  option httpclose
+  server s 127.0.0.1:${(origin.address() as AddressInfo).port}
+`;
+    const peer = await findWeir();
+    assert.ok(peer !== null, 'weir is here');
+    const proxy = await startProxy(peer, { configText, ports, args: ['--engine', engine] });
+    try {
+      await send(ports[0]!, 'GET', '/down', null);
+      const spliced = async (): Promise<number> =>
+        Number(/^TotalSplicedBytesOut: (\d+)$/m.exec(await ask(control, 'show info\n'))![1]);
+      const before = await spliced();
+      for (let count = 0; count < 3; count++) {
+        const { got } = await send(ports[0]!, 'GET', '/down', null);
+        assert.equal(got.length, BODY_BYTES);
+      }
+      const copied = 3 * BODY_BYTES - ((await spliced()) - before);
+      assert.ok(copied <= 3 * 64 * 1024, `${copied} bytes of three bodies were copied`);
+    } finally {
+      await proxy.stop();
+    }
+  });
 }

@@ -264,6 +264,7 @@ function sendRequest(thread: ProxyThread, stream: Stream): void {
   stream.spliceDown = thread.model.global.splice;
   stream.spliceUp = thread.model.global.splice && !stream.request.discards;
   stream.phase = stream.http ? PHASE_RESPONSE : PHASE_TUNNEL;
+  if (stream.http && back.server!.sendsLong) back.recvSingly = true;
   thread.recvStart(back);
   if (stream.requestLength > 0) {
     const bufferId = stream.requestBuffer;

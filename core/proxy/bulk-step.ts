@@ -39,6 +39,10 @@ export function considerDown(thread: ProxyThread, stream: Stream, length: number
   if (bulkDown.state !== BULK_NONE || back === null || !stream.spliceDown) return;
   if (stream.phase === PHASE_BODY) {
     if (stream.response.mode !== BODY_LENGTH || stream.response.leftBytes < LEFT_BYTES_MIN) return;
+    // The next body from here is probably long too: what a standing receive would bring must be copied, and it may
+    // bring all of the body before it can be stopped.
+    back.recvSingly = true;
+    back.server!.sendsLong = true;
   } else {
     stream.fullDownCount = length >= FULL_BYTES ? stream.fullDownCount + 1 : 0;
     if (stream.phase !== PHASE_TUNNEL || stream.fullDownCount < FULL_COUNT) return;
@@ -92,14 +96,13 @@ function stepDown(thread: ProxyThread, stream: Stream): void {
     case PUMP_DONE:
       endBulk(thread, bulk);
       stream.response.done = true;
-      // The next body from here is probably long too: what a standing receive would bring must be copied.
-      back.recvSingly = true;
       thread.recvStart(back);
       responseDone(thread, stream);
       return;
     case PUMP_SLOW:
     case PUMP_NO_PIPE:
       leave(thread, stream, bulk, result);
+      back.recvSingly = false;
       thread.recvStart(back);
       return;
     case PUMP_SOURCE_ENDED:

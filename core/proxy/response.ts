@@ -112,6 +112,7 @@ function startResponse(thread: ProxyThread, stream: Stream, back: Connection, he
   log.status = head.status;
   stream.responseFlags = flags;
   back.recvSingly = false; // until this body, too, turns out long
+  back.server!.sendsLong = false;
   if ((flags & (HEAD_CLOSE | HEAD_CLOSE_DELIMITED | HEAD_MUST_CLOSE)) !== 0) stream.closeBack = true;
   const { capturing } = stream.frontend!;
   if (capturing !== null) capturing.response(thread, stream, head);

@@ -63,6 +63,7 @@ export class ServerLink {
   readonly source: SourceBind | null;
   readonly proxyTlvs: ProxyTlvs;
   readonly sendsUniqueId: boolean; // `proxy-v2-options unique-id`
+  sendsLong = false; // the last body was long: a new connection is looked at before more is received
   portFromClient: boolean; // no port of its own: the client's destination port plus portOffset
 
   // Idle connections, newest first: LIFO keeps few warm and lets the rest age out.
