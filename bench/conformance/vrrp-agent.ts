@@ -2,7 +2,8 @@
 // says which machine it is on, and a client that asks it without pause.
 //
 //   vrrp-agent.ts weir FILE             the VRRP service; lines on stdout tell what happens. SIGTERM stops it, SIGHUP
-//                                       reloads, SIGALRM crashes its thread, SIGWINCH moves all to another thread
+//                                       reloads, SIGALRM crashes its thread, SIGWINCH moves all to another thread,
+//                                       SIGVTALRM crashes that other one, SIGURG moves all to another service
 //   vrrp-agent.ts serve NAME PORT       answers every TCP connection with NAME
 //   vrrp-agent.ts probe ADDRESS PORT    connects again and again; one line for each change of who answers
 
@@ -43,18 +44,25 @@ async function runWeir(path: string): Promise<void> {
       },
     });
   let service = make(null);
-  const handOver = async (): Promise<void> => {
+  // As between two processes: all that goes from one service to the other is what handOver() answers, as JSON.
+  const upgrade = async (): Promise<void> => {
+    const next = make(null);
+    if (!(await next.prepare())) throw new Error('the next service did not get ready');
     const answer = await service.handOver();
     if (answer?.kind !== 'state') throw new Error('the thread gave no state');
-    service = make(answer);
-    await service.start();
-    say({ handedOver: true });
+    say({ upgraded: await next.adopt(JSON.parse(JSON.stringify(answer))) });
+    service = next;
   };
-  process.on('SIGWINCH', () => void handOver());
+  process.on('SIGWINCH', () => {
+    void service.renew().then((renewed) => say({ renewed }));
+    say({ renewing: true });
+  });
+  process.on('SIGURG', () => void upgrade());
   process.on('SIGTERM', () => void service.stop(STOP_MS).then(() => process.exit(0)));
   process.on('SIGHUP', () => service.reload(load(), []));
   process.on('SIGUSR2', () => void service.ask('status').then((answer) => say({ status: answer })));
   process.on('SIGALRM', () => service.crash());
+  process.on('SIGVTALRM', () => service.crash('heir'));
   await service.start();
 }
 

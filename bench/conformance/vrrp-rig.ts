@@ -3,19 +3,22 @@
 //
 // Each lab has names of its own, so that labs may run side by side; the test's end removes processes and namespaces.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ip, LabProcess, type LabProcessOptions, until, wallMs } from './vrrp-rig-process.ts';
+import { Wire } from './vrrp-rig-wire.ts';
+
+export { type ConfSpec, confText, GLOBAL, instanceText } from './vrrp-rig-conf.ts';
+export { ip, LabProcess, type LabProcessOptions, until, wallMs } from './vrrp-rig-process.ts';
+export { type Frame, Wire, wireMissing } from './vrrp-rig-wire.ts';
 
 const AGENT = fileURLToPath(new URL('./vrrp-agent.ts', import.meta.url));
 const KEEPALIVED = ['/usr/sbin/keepalived', '/usr/local/sbin/keepalived'].find((path) => existsSync(path)) ?? '';
-const TSHARK = ['/usr/bin/tshark', '/usr/local/bin/tshark'].find((path) => existsSync(path)) ?? '';
-const WAIT_MS = 15_000;
-const POLL_MS = 2;
 const SERVICE_PORT = 7_777;
+const HELD_POLL_MS = 10; // each look runs ip(8)
 
 export type Kind = 'weir' | 'keepalived';
 export type NodeName = 'a' | 'b' | 'c' | 'd';
@@ -34,87 +37,29 @@ export function whyNot(needs: 'weir' | 'keepalived' = 'keepalived'): string | fa
   return false;
 }
 
-export const wireMissing = TSHARK === '' ? 'tshark is not installed' : false;
-
-export function ip(...words: string[]): string {
-  return execFileSync('ip', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-}
-
-export async function until(what: string, isTrue: () => boolean, limitMs = WAIT_MS): Promise<number> {
-  const deadlineMs = performance.now() + limitMs;
-  while (!isTrue()) {
-    if (performance.now() > deadlineMs) throw new Error(`took too long: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-  return wallMs();
-}
-
-export const wallMs = (): number => performance.timeOrigin + performance.now();
-
-/** A process within a node's namespace. */
-export class LabProcess {
-  output = '';
-  readonly child: ChildProcess;
-  readonly ended: Promise<void>;
-  isEnded = false;
-
-  constructor(namespace: string, words: readonly string[], options: { uid?: number } = {}) {
-    const identity = options.uid === undefined ? [] : ['setpriv', `--reuid=${options.uid}`, '--clear-groups'];
-    this.child = spawn('ip', ['netns', 'exec', namespace, ...identity, ...words], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const take = (bytes: Buffer): void => {
-      this.output += bytes.toString('latin1');
-    };
-    this.child.stdout!.on('data', take);
-    this.child.stderr!.on('data', take);
-    this.ended = new Promise((resolve) => {
-      this.child.on('close', () => {
-        this.isEnded = true;
-        resolve();
-      });
-    });
-  }
-
-  async says(pattern: RegExp, limitMs = WAIT_MS): Promise<void> {
-    try {
-      await until(String(pattern), () => pattern.test(this.output) || this.isEnded, limitMs);
-    } catch (error) {
-      throw new Error(`${(error as Error).message}:\n${this.output}`);
-    }
-    if (!pattern.test(this.output)) throw new Error(`ended before saying ${pattern}:\n${this.output}`);
-  }
-
-  /** How often it said it. */
-  count(pattern: RegExp): number {
-    return [...this.output.matchAll(new RegExp(pattern, 'g'))].length;
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
-  }
-
-  async stop(signal: NodeJS.Signals): Promise<void> {
-    this.child.kill(signal);
-    await this.ended;
-  }
-}
-
 /** A VRRP router of either kind. */
 export class Router extends LabProcess {
   readonly kind: Kind;
   private statusCount = 0;
 
+  /** A folder of its own: keepalived's dumps have fixed names below TMPDIR. */
+  private readonly dumps: string;
+
   constructor(namespace: string, kind: Kind, folder: string, tag: string) {
     const conf = join(folder, `${tag}.conf`);
-    const pidfiles = ['-p', join(folder, `${tag}.pid`), '-r', join(folder, `${tag}.vrrp.pid`)];
+    const dumps = join(folder, `${tag}.tmp`);
+    // All four, also of what it does not start: it looks for another keepalived by each of them.
+    const pidfiles = ['-p', '-r', '-c', '-b'].flatMap((option) => [option, join(folder, `${tag}${option}.pid`)]);
+    mkdirSync(dumps);
     super(
       namespace,
       kind === 'weir'
         ? [process.execPath, AGENT, 'weir', conf]
         : [KEEPALIVED, '-n', '-l', '-D', '-P', '-f', conf, ...pidfiles],
+      { env: { TMPDIR: dumps } },
     );
     this.kind = kind;
+    this.dumps = dumps;
   }
 
   /** kill -9 of all its processes: no last word on the wire. */
@@ -133,6 +78,18 @@ export class Router extends LabProcess {
     return new RegExp(`Entering ${state} STATE`);
   }
 
+  /** Waits until its sockets are open; the election may have begun before. */
+  async runs(): Promise<void> {
+    await this.says(this.kind === 'weir' ? /VRRP runs/ : /Startup complete/);
+  }
+
+  /** The states an instance went through, by the words that people grep for. */
+  transitions(instance = 'VI_1'): string[] {
+    return [...this.output.matchAll(new RegExp(`\\(${instance}\\) Entering (\\w+) STATE`, 'g'))].map(
+      (each) => each[1]!,
+    );
+  }
+
   /** weir's own figures. */
   async status(): Promise<{ instances: InstanceFigures[]; figures: ThreadFigures }> {
     const seen = ++this.statusCount;
@@ -141,7 +98,42 @@ export class Router extends LabProcess {
     await until('weir’s status', () => rows().length >= seen && this.output.endsWith('\n'));
     return JSON.parse(rows()[seen - 1]!).status;
   }
+
+  /** What either kind has counted for an instance, under the names of keepalived's JSON. */
+  async counters(instance = 'VI_1'): Promise<Record<string, number>> {
+    if (this.kind === 'weir') {
+      const { instances } = await this.status();
+      return instances.find((each) => each.name === instance)!.counters;
+    }
+    const path = join(this.dumps, 'keepalived.stats');
+    rmSync(path, { force: true });
+    this.signal('SIGUSR2');
+    await until('keepalived’s counters', () => existsSync(path));
+    const text = readFileSync(path, 'latin1');
+    const part = text.slice(text.indexOf(`VRRP Instance: ${instance}\n`)).split('VRRP Instance: ')[1]!;
+    const numbers = [...part.matchAll(/: (\d+)$/gm)].map((each) => Number(each[1]));
+    if (numbers.length < STATS_ROWS.length) throw new Error(`not keepalived's counters:\n${text}`);
+    return Object.fromEntries(STATS_ROWS.map((name, index) => [name, numbers[index]!]));
+  }
 }
+
+/** In the order of the rows of keepalived.stats. */
+const STATS_ROWS = [
+  'advert_rcvd',
+  'advert_sent',
+  'become_master',
+  'release_master',
+  'packet_len_err',
+  'ip_ttl_err',
+  'invalid_type_rcvd',
+  'advert_interval_err',
+  'addr_list_err',
+  'invalid_authtype',
+  'authtype_mismatch',
+  'auth_failure',
+  'pri_zero_rcvd',
+  'pri_zero_sent',
+];
 
 export interface InstanceFigures {
   name: string;
@@ -159,73 +151,9 @@ export interface ThreadFigures {
   packetsOut: number;
 }
 
-/** A frame as tshark decodes it. */
-export interface Frame {
-  atMs: number;
-  source: string;
-  destination: string;
-  vrid: number;
-  version: number; // 0: no VRRP
-  priority: number;
-  arp: number; // opcode, 0 none
-  arpAddress: string;
-  neighbour: string; // target of a neighbour advertisement
-  sourceMac: string;
-  complaint: string;
-}
-
-const FIELDS = [
-  ...['frame.time_epoch', 'ip.src', 'ipv6.src', 'ip.dst', 'ipv6.dst', 'vrrp.virt_rtr_id', 'vrrp.version', 'vrrp.prio'],
-  ...[
-    'arp.opcode',
-    'arp.src.proto_ipv4',
-    'icmpv6.nd.na.target_address',
-    'eth.src',
-    '_ws.malformed',
-    '_ws.expert.message',
-  ],
-];
-
-export class Wire extends LabProcess {
-  constructor(namespace: string, device: string) {
-    const fields = FIELDS.flatMap((field) => ['-e', field]);
-    super(namespace, [
-      TSHARK,
-      '-l',
-      '-n',
-      '-i',
-      device,
-      '-f',
-      'proto 112 or proto 51 or arp or ip6',
-      '-T',
-      'fields',
-      ...fields,
-    ]);
-  }
-
-  frames(): Frame[] {
-    const rows = this.output.split('\n').filter((row) => /^\d+\.\d+\t/.test(row));
-    return rows.map((row) => {
-      const word = row.split('\t');
-      return {
-        atMs: Number(word[0]) * 1000,
-        source: word[1] || word[2]!,
-        destination: word[3] || word[4]!,
-        vrid: Number(word[5]),
-        version: Number(word[6]),
-        priority: word[7] === '' ? -1 : Number(word[7]),
-        arp: Number(word[8]),
-        arpAddress: word[9]!,
-        neighbour: word[10]!,
-        sourceMac: word[11]!,
-        complaint: [word[12], word[13]].filter((text) => text).join(' '),
-      };
-    });
-  }
-
-  adverts(source?: string): Frame[] {
-    return this.frames().filter((frame) => frame.version > 0 && (source === undefined || frame.source === source));
-  }
+export interface LabOptions {
+  /** The bridge repeats every frame to everybody, so that a third one overhears what is unicast. */
+  isHub?: boolean;
 }
 
 export class Lab {
@@ -233,10 +161,11 @@ export class Lab {
   private readonly tag: string;
   private readonly processes: LabProcess[] = [];
   private readonly names: readonly NodeName[];
+  private readonly macs = new Map<NodeName, string>();
   private fileCount = 0;
 
   /** Nodes a, b, … have 10.77.0.1, .2, … and fd77::1, ::2, … on eth0. */
-  constructor(context: TestContext, names: readonly NodeName[]) {
+  constructor(context: TestContext, names: readonly NodeName[], options: LabOptions = {}) {
     labCount++;
     this.tag = `wv${process.pid}n${labCount}`;
     this.names = names;
@@ -245,6 +174,7 @@ export class Lab {
     const bridge = this.namespace('s');
     ip('netns', 'add', bridge);
     ip('-n', bridge, 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0');
+    if (options.isHub === true) ip('-n', bridge, 'link', 'set', 'br0', 'type', 'bridge', 'ageing_time', '0');
     ip('-n', bridge, 'link', 'set', 'br0', 'up');
     for (const [index, name] of names.entries()) this.addNode(name, index + 1);
   }
@@ -270,7 +200,7 @@ export class Lab {
     assertNode(name);
   }
 
-  run(name: NodeName, words: readonly string[], options: { uid?: number } = {}): LabProcess {
+  run(name: NodeName, words: readonly string[], options: LabProcessOptions = {}): LabProcess {
     const started = new LabProcess(this.namespace(name), words, options);
     this.processes.push(started);
     return started;
@@ -308,6 +238,7 @@ export class Lab {
       `${name} ${held ? 'holds' : 'has let go of'} ${address}`,
       () => this.holds(name, address) === held,
       limitMs,
+      HELD_POLL_MS,
     );
   }
 
@@ -321,11 +252,35 @@ export class Lab {
     ip('-n', this.namespace('s'), 'link', 'set', `p${name}`, ...(connected ? ['master', 'br0'] : ['nomaster']));
   }
 
+  /**
+   * Pulls or plugs cables at the nodes' end, all at one moment: they see their carrier go and come. Says between which
+   * two moments it was.
+   */
+  carrier(names: readonly NodeName[], isThere: boolean): { fromMs: number; toMs: number } {
+    const lines = names.map((name) => `link set p${name} ${isThere ? 'up' : 'down'}\n`);
+    const path = join(this.folder, 'carrier');
+    writeFileSync(path, lines.join(''));
+    const fromMs = wallMs();
+    ip('-n', this.namespace('s'), '-batch', path);
+    return { fromMs, toMs: wallMs() };
+  }
+
+  /** The hardware address of the node's eth0. */
+  mac(name: NodeName): string {
+    const known = this.macs.get(name);
+    if (known !== undefined) return known;
+    const [, mac] = /link\/ether ([0-9a-f:]+)/.exec(this.ip(name, '-o', 'link', 'show', 'eth0'))!;
+    this.macs.set(name, mac!);
+    return mac!;
+  }
+
   async close(): Promise<void> {
     for (const each of this.processes) {
       if (each instanceof Router && !each.isEnded && each.kind === 'keepalived') each.crash();
       each.child.kill('SIGKILL');
     }
+    // What they started: tshark's dumpcap outlives it on a silent wire, and keeps our pipe open.
+    for (const name of this.names) this.killAll(name);
     await Promise.all(this.processes.map((each) => each.ended));
     for (const name of [...this.names, 's'] as const) {
       try {
@@ -335,6 +290,16 @@ export class Lab {
       }
     }
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private killAll(name: NodeName): void {
+    try {
+      for (const pid of ip('netns', 'pids', this.namespace(name)).split('\n')) {
+        if (pid !== '') process.kill(Number(pid), 'SIGKILL');
+      }
+    } catch {
+      // The namespace was never made, or the process ended meanwhile.
+    }
   }
 
   private addNode(name: NodeName, number: number): void {
@@ -355,52 +320,4 @@ let labCount = 0;
 
 function assertNode(name: NodeName): void {
   if (!/^[a-d]$/.test(name)) throw new Error(`no node ${name}`);
-}
-
-export interface ConfSpec {
-  priority: number;
-  version?: 2 | 3;
-  advertInt?: number; // seconds
-  addresses?: readonly string[];
-  state?: 'MASTER' | 'BACKUP';
-  lines?: readonly string[]; // more lines of the instance
-  name?: string;
-  vrid?: number;
-}
-
-/** The text of one vrrp_instance. */
-export function instanceText(spec: ConfSpec): string {
-  const { priority, version = 3, advertInt = 0.1, addresses = ['10.77.0.100/32'], state = 'BACKUP' } = spec;
-  return [
-    `vrrp_instance ${spec.name ?? 'VI_1'} {`,
-    `  state ${state}`,
-    '  interface eth0',
-    `  virtual_router_id ${spec.vrid ?? 51}`,
-    `  priority ${priority}`,
-    `  version ${version}`,
-    `  advert_int ${advertInt}`,
-    '  garp_master_delay 1',
-    ...(spec.lines ?? []).map((line) => `  ${line}`),
-    '  virtual_ipaddress {',
-    ...addresses.map((address) => `    ${address}`),
-    '  }',
-    '}',
-    '',
-  ].join('\n');
-}
-
-// Without the second limit keepalived's thread is killed for 10 ms of work at a time, on a busy machine.
-export const GLOBAL = [
-  'global_defs {',
-  '  enable_script_security',
-  '  script_user root',
-  '  vrrp_rt_priority 50',
-  '  vrrp_rlimit_rttime 2000000',
-  '}',
-  '',
-].join('\n');
-
-/** A whole file with one instance. */
-export function confText(spec: ConfSpec): string {
-  return GLOBAL + instanceText(spec);
 }

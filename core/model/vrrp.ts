@@ -21,6 +21,7 @@ export interface VirtualAddress {
   noPrefixRoute: boolean;
   autojoin: boolean;
   noTrack: boolean;
+  vmac?: string; // the virtual interface of its link that it is put on; absent or '' none of its own
   file: string;
   line: number;
 }
@@ -102,6 +103,24 @@ export interface VrrpTrackProcess {
   fullCommand: boolean;
 }
 
+/** One BFD session (RFC 5880, 5881, 5883): `bfd_instance`. Its weight is with those who track it. */
+export interface VrrpBfd {
+  name: string;
+  family: IpFamily;
+  neighbor: string;
+  source: string; // '' whatever the route says
+  minRxUs: number; // microseconds, as on the wire; default 10 ms
+  minTxUs: number; // default 10 ms
+  idleTxUs: number; // while not Up; at least a second
+  multiplier: number; // 1–255, default 5
+  passive: boolean;
+  ttl: number; // sent, and expected; default 255, hop limit 64
+  maxHops: number; // how much less of it is accepted; 255: any
+  multihop: boolean; // port 4784 instead of 3784
+  file: string;
+  line: number;
+}
+
 /** A notify script: what is run, as whom. */
 export interface NotifyScript {
   command: readonly string[];
@@ -125,6 +144,7 @@ export interface VrrpInstance {
   family: IpFamily;
   wantedState: 'MASTER' | 'BACKUP';
   interfaceName: string;
+  vrf?: string; // of unicast without an interface; absent or '' none
   vrid: number;
   priority: number; // 1–255
   advertIntMs: number; // v2: whole seconds; v3: 10–40950
@@ -168,8 +188,19 @@ export interface VrrpInstance {
     intervalMs: number; // between packets, fractions allowed
     gnaIntervalMs: number;
     extraInterface: string; // '' none
+    extraIntervalMs?: number; // garp_extra_if; absent or 0: never
+    extraAll?: boolean; // of links without a virtual MAC too
   };
-  vmac: { name: string; transmitOnBase: boolean; netlinkNotify: boolean } | null; // use_vmac
+  vmac: {
+    name: string;
+    transmitOnBase: boolean;
+    netlinkNotify: boolean;
+    kind?: 'macvlan' | 'ipvlan'; // absent macvlan
+    mac?: readonly number[]; // 6 octets; absent or empty: the protocol's
+    group?: number; // of interfaces; absent or -1: the base's
+    ipvlanFlags?: number; // IPVLAN_F_…
+    address?: { address: string; prefix: number } | null; // of the ipvlan's own
+  } | null; // use_vmac, use_ipvlan
   ipvlan: string; // use_ipvlan; '' none
   promoteSecondaries: boolean;
   nativeIpv6: boolean;
@@ -177,6 +208,8 @@ export interface VrrpInstance {
   tracked: readonly TrackedObject[];
   kernelRxBufBytes: number; // 0 default
   notify: NotifyScripts;
+  /** Its deletion by a reload is told as DELETED, not as FAULT; absent: when there is a script for it. */
+  notifyDeleted?: boolean;
   smtpAlert: boolean;
   smtpAlertFaults: boolean;
   notifyPriorityChanges: boolean;
@@ -213,6 +246,10 @@ export interface VrrpGlobal {
   delayAfterBootMs: number;
   iptables: readonly string[]; // chains; empty: not used
   nftables: string; // table; '' not used
+  nftablesPriority?: number; // of its chains; absent -1
+  nftablesCounters?: boolean; // its rules count
+  nftablesIfindex?: boolean; // links are always told by index
+  localIgmpDisabled?: boolean; // disable_local_igmp
   notifyFifo: string; // '' none
   notifyFifoScript: NotifyScript | null;
   vrrpNotifyFifo: string;
@@ -237,17 +274,55 @@ export interface VrrpGlobal {
   reloadTimeFile: string;
 }
 
+/** What the file says of a link itself: linkbeat_interfaces, linkbeat_use_polling, interface_up_down_delays. */
+export interface VrrpLink {
+  name: string;
+  linkbeat: '' | 'any' | 'MII' | 'ETHTOOL' | 'IOCTL'; // how the card is asked each second; '' not at all
+  downDelayMs: number; // how long it must be down, or up again, to count
+  upDelayMs: number;
+}
+
 /** How it is operated rather than what it does. */
 export interface VrrpOperation {
   startupScriptTimeoutMs: number; // 0 without script
   shutdownScriptTimeoutMs: number;
   fifoStatesOnReload: boolean; // fifo_write_vrrp_states_on_reload
+  supplementaryGroups?: boolean; // set_supplementary_groups: scripts have all groups of their user
   reloadRepeat: boolean;
   stateDumpFile: string; // '' /tmp/keepalived.data
   statsDumpFile: string; // '' /tmp/keepalived.stats
   jsonDumpFile: string; // '' /tmp/keepalived.json
   jsonVersion: 1 | 2;
   dataUseInstance: boolean; // the dumps' names hold instanceName and namespace
+  /** What global_defs says for those who do not say it themselves: the dumps show it, nothing else reads it. */
+  defaults?: VrrpDefaults;
+}
+
+export interface VrrpDefaults {
+  smtpAlert: boolean | null; // null: not given
+  smtpAlertVrrp: boolean | null;
+  noEmailFaults: boolean;
+  notifyPriorityChanges: boolean;
+  defaultInterface: string;
+  mcastGroup4: string;
+  mcastGroup6: string;
+  garp: {
+    delayMs: number;
+    repeat: number;
+    refreshMs: number;
+    refreshRepeat: number;
+    lowerPrioDelayMs: number | null; // null: as delayMs
+    lowerPrioRepeat: number | null;
+    intervalMs: number;
+    gnaIntervalMs: number;
+  };
+  downTimerAdverts: number;
+  checkUnicastSource: boolean;
+  skipCheckAdvAddr: boolean;
+  ownerIgnoreAdverts: boolean;
+  nftablesPriority: number;
+  vmacPrefix: string;
+  rxBufs: { size: number; mtu: boolean; advert: boolean };
 }
 
 /** Everything of keepalived.conf that VRRP needs. */
@@ -259,6 +334,10 @@ export interface VrrpModel {
   scripts: readonly VrrpScript[];
   trackFiles: readonly VrrpTrackFile[];
   trackProcesses: readonly VrrpTrackProcess[];
+  links?: readonly VrrpLink[]; // absent: none
+  /** Virtual MACs that addresses have on links where their instance has none (use_vmac_addr). */
+  addressVmacs?: readonly { name: string; interfaceName: string; family: IpFamily; mac: readonly number[] }[];
+  bfds?: readonly VrrpBfd[]; // sessions that can run; absent: none
   staticAddresses: readonly VirtualAddress[];
   staticRoutes: readonly VirtualRoute[];
   staticRules: readonly VirtualRule[];

@@ -40,9 +40,15 @@ const IFLA_OPERSTATE = 16;
 const IFLA_LINKINFO = 18;
 const IFLA_AF_SPEC = 26;
 const IFLA_GROUP = 27;
+const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_MACVLAN_MODE = 1;
+const IFLA_IPVLAN_MODE = 1;
+const IFLA_IPVLAN_FLAGS = 2;
+const IPVLAN_MODE_L2 = 0;
+export const IPVLAN_F_PRIVATE = 1;
+export const IPVLAN_F_VEPA = 2;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 
 export interface LinkInfo {
@@ -53,9 +59,11 @@ export interface LinkInfo {
   mtu: number;
   hardwareAddress: Uint8Array; // 6 bytes for Ethernet
   parentIndex: number; // IFLA_LINK: what a macvlan or vlan sits on; 0 none
+  parentIsElsewhere: boolean; // in another network namespace: the index is one of there
   masterIndex: number; // a VRF, bridge or bond it belongs to; 0 none
   operationalState: number; // IF_OPER_…, 255 not told
   kind: string; // "macvlan", '' a plain device
+  group: number; // of interfaces, 0 the default one
 }
 
 /** Asks for every link. */
@@ -71,6 +79,7 @@ export interface MacvlanSpec {
   hardwareAddress: Uint8Array;
   mode: number; // MACVLAN_MODE_…
   group: number; // 0: the default group
+  masterIndex: number; // a VRF to be in; 0 none
 }
 
 /** Makes a macvlan; EEXIST when the name is taken. */
@@ -81,12 +90,47 @@ export function encodeNewMacvlan(writer: MessageWriter, spec: MacvlanSpec, seque
   writer.attributeText(IFLA_IFNAME, spec.name);
   writer.attribute(IFLA_ADDRESS, spec.hardwareAddress);
   if (spec.group !== 0) writer.attributeU32(IFLA_GROUP, spec.group);
+  if (spec.masterIndex !== 0) writer.attributeU32(IFLA_MASTER, spec.masterIndex);
   const info = writer.nestBegin(IFLA_LINKINFO);
   writer.attributeText(IFLA_INFO_KIND, 'macvlan');
   const data = writer.nestBegin(IFLA_INFO_DATA);
   writer.attributeU32(IFLA_MACVLAN_MODE, spec.mode);
   writer.nestEnd(data);
   writer.nestEnd(info);
+  return writer.end();
+}
+
+export interface IpvlanSpec {
+  name: string;
+  parentIndex: number;
+  flags: number; // IPVLAN_F_…; 0: bridge
+  group: number;
+  masterIndex: number;
+}
+
+/** Makes an ipvlan of layer 2; it has the base's hardware address. EEXIST when the name is taken. */
+export function encodeNewIpvlan(writer: MessageWriter, spec: IpvlanSpec, sequence: number): Uint8Array {
+  writer.begin(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sequence);
+  header(writer, AF_UNSPEC, 0, 0, 0);
+  writer.attributeU32(IFLA_LINK, spec.parentIndex);
+  writer.attributeText(IFLA_IFNAME, spec.name);
+  if (spec.group !== 0) writer.attributeU32(IFLA_GROUP, spec.group);
+  if (spec.masterIndex !== 0) writer.attributeU32(IFLA_MASTER, spec.masterIndex);
+  const info = writer.nestBegin(IFLA_LINKINFO);
+  writer.attributeText(IFLA_INFO_KIND, 'ipvlan');
+  const data = writer.nestBegin(IFLA_INFO_DATA);
+  writer.attributeU16(IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
+  writer.attributeU16(IFLA_IPVLAN_FLAGS, spec.flags);
+  writer.nestEnd(data);
+  writer.nestEnd(info);
+  return writer.end();
+}
+
+/** Puts a link into a group: also a way to have the kernel tell of the link. */
+export function encodeSetGroup(writer: MessageWriter, index: number, group: number, sequence: number): Uint8Array {
+  writer.begin(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK, sequence);
+  header(writer, AF_UNSPEC, index, 0, 0);
+  writer.attributeU32(IFLA_GROUP, group);
   return writer.end();
 }
 
@@ -137,9 +181,11 @@ export function parseLink(payload: Uint8Array): LinkInfo | null {
     mtu: attributeU32(attributes.get(IFLA_MTU), 0),
     hardwareAddress: (attributes.get(IFLA_ADDRESS) ?? new Uint8Array(0)).slice(),
     parentIndex: attributeU32(attributes.get(IFLA_LINK), 0),
+    parentIsElsewhere: attributes.has(IFLA_LINK_NETNSID),
     masterIndex: attributeU32(attributes.get(IFLA_MASTER), 0),
     operationalState: attributeU8(attributes.get(IFLA_OPERSTATE), 255),
     kind: kind === undefined ? '' : attributeText(kind),
+    group: attributeU32(attributes.get(IFLA_GROUP), 0),
   };
 }
 

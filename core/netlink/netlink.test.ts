@@ -12,7 +12,7 @@ import {
   parseAddress,
   RTM_DELADDR,
 } from './address.ts';
-import { encodeNewMacvlan, encodeSetFlags, IFF_UP, parseLink } from './link.ts';
+import { encodeNewIpvlan, encodeNewMacvlan, encodeSetFlags, IFF_UP, IPVLAN_F_PRIVATE, parseLink } from './link.ts';
 import {
   MessageWriter,
   NLM_F_ACK,
@@ -195,8 +195,19 @@ test('a macvlan is made as ip(8) makes it', () => {
   // The kernel takes the kind's name with or without its closing NUL.
   theirs.attributes[18] = theirs.attributes[18]!.replace('0b0001006d6163766c616e00', '0c0001006d6163766c616e00');
   const hardwareAddress = hex('00005e000133');
-  const spec = { name: 'vrrp.51', parentIndex: 3, hardwareAddress, mode: 1, group: 0 };
+  const spec = { name: 'vrrp.51', parentIndex: 3, hardwareAddress, mode: 1, group: 0, masterIndex: 0 };
   assert.deepEqual(decode(encodeNewMacvlan(writer(), spec, SEQUENCE), 16), theirs);
+});
+
+test('an ipvlan is made as ip(8) makes it', () => {
+  const theirs = decode(
+    hex(`5c000000 10000506 373d036b 00000000 00000000 00000000 00000000 00000000 08001b00 09000000 08000500 02000000
+         08000300 69763000 24001200 0a000100 6970766c 616e0000 14000200 06000100 00000000 06000200 01000000`),
+    16,
+  );
+  theirs.attributes[18] = theirs.attributes[18]!.replace('0a0001006970766c616e0000', '0b0001006970766c616e0000');
+  const spec = { name: 'iv0', parentIndex: 2, flags: IPVLAN_F_PRIVATE, group: 9, masterIndex: 0 };
+  assert.deepEqual(decode(encodeNewIpvlan(writer(), spec, SEQUENCE), 16), theirs);
 });
 
 test('what was encoded is parsed to the same values', () => {

@@ -1,14 +1,6 @@
 // Routes by rtnetlink (rtnetlink(7) RTM_*ROUTE): `virtual_routes` and `static_routes` with names already resolved.
 
-import {
-  type MessageWriter,
-  NLM_F_ACK,
-  NLM_F_APPEND,
-  NLM_F_CREATE,
-  NLM_F_EXCL,
-  NLM_F_REPLACE,
-  NLM_F_REQUEST,
-} from './message.ts';
+import { type MessageWriter, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from './message.ts';
 
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
@@ -104,17 +96,13 @@ export interface RouteSpec {
   mode: 'add' | 'append' | 'prepend';
 }
 
-/** Adds a route; `add` of one that is there is EEXIST. */
+/**
+ * Adds a route: `prepend` before those of the same destination and metric, `append` after them; `add` is EEXIST where
+ * there is one. The very same route is EEXIST always. Routes of others stay.
+ */
 export function encodeNewRoute(writer: MessageWriter, spec: RouteSpec, sequence: number): Uint8Array {
   const mode = spec.mode === 'append' ? NLM_F_APPEND : spec.mode === 'prepend' ? 0 : NLM_F_EXCL;
   writer.begin(RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | mode, sequence);
-  body(writer, spec);
-  return writer.end();
-}
-
-/** Adds a route or takes the place of the one with the same key. */
-export function encodeReplaceRoute(writer: MessageWriter, spec: RouteSpec, sequence: number): Uint8Array {
-  writer.begin(RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, sequence);
   body(writer, spec);
   return writer.end();
 }

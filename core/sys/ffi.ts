@@ -14,6 +14,11 @@ export function nativeFunction<F extends NativeFunction>(prototype: string): F {
   return libc.func(prototype) as unknown as F;
 }
 
+/** Where libc has `name`, for calls that want a function's address. Throws when there is no such symbol. */
+export function symbolAddress(name: string): bigint {
+  return koffi.address(libc.symbol(name, 'int'));
+}
+
 /** errno as the last native call of this thread left it. */
 export function lastErrno(): number {
   return koffi.errno();

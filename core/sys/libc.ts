@@ -127,6 +127,14 @@ export const _exit = nativeFunction<(code: number) => void>('void _exit(int code
 export const ppoll = nativeFunction<
   (fds: Address, count: number, timeout: Address, mask: number, size: number) => number
 >('long ppoll(uintptr_t fds, unsigned long nfds, uintptr_t timeout, uintptr_t mask, size_t size)');
+/** clock_gettime(2); `timespec` takes seconds and nanoseconds. */
+export const clock_gettime = nativeFunction<(clock: number, timespec: BigInt64Array) => number>(
+  'int clock_gettime(int clock, void *timespec)',
+);
+/** ioctl(2) with a struct at an address of mapped memory. */
+export const ioctl = nativeFunction<(fd: number, request: number, argument: Address) => number>(
+  'int ioctl(int fd, unsigned long request, uintptr_t argument)',
+);
 /** recvmsg(2) and sendmsg(2); `message` is the address of a struct msghdr in mapped memory. */
 export const recvmsg = nativeFunction<(fd: number, message: Address, flags: number) => number>(
   'long recvmsg(int fd, uintptr_t msg, int flags)',
@@ -146,11 +154,17 @@ export const sched_setaffinity = nativeFunction<(pid: number, size: number, mask
 export const setpriority = nativeFunction<(which: number, who: number, priority: number) => number>(
   'int setpriority(int which, unsigned int who, int prio)',
 );
-export const mlockall = nativeFunction<(flags: number) => number>('int mlockall(int flags)');
+export const mlock2 = nativeFunction<(address: bigint, length: number, flags: number) => number>(
+  'int mlock2(uintptr_t addr, size_t len, unsigned int flags)',
+);
 export const prctl = nativeFunction<(option: number, a: number, b: number, c: number, d: number) => number>(
   'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
 );
 /** capget(2) and capset(2): header {version, pid}, data two rows of {effective, permitted, inheritable}. */
 export const capabilityCall = nativeFunction<(nr: number, header: Uint32Array, data: Uint32Array) => number>(
   'long syscall(long nr, void *header, void *data)',
+);
+/** signal(2) with a C function as the handler; interrupted calls go on. Returns the handler before, -1 on failure. */
+export const signal = nativeFunction<(number: number, handler: bigint) => number>(
+  'intptr_t signal(int signum, uintptr_t handler)',
 );

@@ -4,9 +4,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import {
+  AF_INET,
   AF_INET6,
   EFD_CLOEXEC,
   EFD_NONBLOCK,
+  IP_PKTINFO,
+  IP_RECVTTL,
+  IP_TTL,
+  IPPROTO_IP,
   IPPROTO_IPV6,
   IPV6_RECVHOPLIMIT,
   IPV6_RECVPKTINFO,
@@ -48,6 +53,24 @@ test('a datagram arrives with its source, hop limit and destination', (context) 
   assert.deepEqual(io.destination6, loopback);
   assert.equal(io.interfaceIndex, 1);
   assert.equal(io.truncated, false);
+});
+
+test('an IPv4 datagram tells its TTL and destination too', (context) => {
+  const io = new PacketIo(2048);
+  const to = openSocket(AF_INET, SOCK_DGRAM);
+  const from = openSocket(AF_INET, SOCK_DGRAM);
+  context.after(() => void [libc.close(to), libc.close(from)]);
+  const name = encodeInet('0.0.0.0', 0);
+  check('bind', libc.bind(to, name, name.length));
+  setOption(from, IPPROTO_IP, IP_TTL, 201);
+  setOption(to, IPPROTO_IP, IP_RECVTTL, 1);
+  setOption(to, IPPROTO_IP, IP_PKTINFO, 1);
+  io.data.set([7]);
+  assert.equal(io.send(from, 1, encodeInet('127.0.0.5', localAddress(to).port), 0, null, 0), 0);
+  assert.equal(io.receive(to, true), 1);
+  assert.equal(io.hopLimit, 201);
+  assert.deepEqual([...io.destination4], [127, 0, 0, 5]);
+  assert.equal(io.interfaceIndex, 1);
 });
 
 test('a datagram that is too large says that it was cut', (context) => {

@@ -6,11 +6,15 @@
 import {
   AF_NETLINK,
   AF_PACKET,
+  IP_PKTINFO,
+  IP_TTL,
+  IPPROTO_IP,
   IPPROTO_IPV6,
   IPV6_HOPLIMIT,
   IPV6_PKTINFO,
   MSG_TRUNC,
   SO_ATTACH_FILTER,
+  SO_TIMESTAMPNS,
   SOL_SOCKET,
 } from './abi.ts';
 import { EAGAIN, EINTR } from './errno.ts';
@@ -28,6 +32,7 @@ const CONTROL_BYTES = 256;
 const DATA = 4096;
 const CMSG_HEADER_BYTES = 16; // len 0 (8 bytes), level 8, type 12
 const PKTINFO6_BYTES = 20; // in6_addr, ifindex
+const PKTINFO4_BYTES = 12; // ifindex, spec_dst, addr
 
 export const RECEIVE_NOTHING = -1; // nothing is waiting
 export const RECEIVE_FAILED = -2; // see `errno`: ENOBUFS on a netlink socket says that messages were lost
@@ -39,10 +44,15 @@ export class PacketIo {
   readonly name: Uint8Array; // the source's struct sockaddr after receive()
   nameLength = 0;
   truncated = false;
-  hopLimit = -1; // IPV6_HOPLIMIT, -1 when the kernel did not tell
+  hopLimit = -1; // IPV6_HOPLIMIT or IP_TTL, -1 when the kernel did not tell
   errno = 0; // of the last failed call
   readonly destination6 = new Uint8Array(16); // IPV6_PKTINFO's address, zero when not told
-  interfaceIndex = 0; // IPV6_PKTINFO's
+  readonly destination4 = new Uint8Array(4); // IP_PKTINFO's address, zero when not told
+  interfaceIndex = 0; // IPV6_PKTINFO's or IP_PKTINFO's
+  /** SO_TIMESTAMPNS: when the kernel took the packet in, wall clock, ms with fractions; 0 when not told. */
+  stampMs = 0;
+  /** While true send() names no descriptor to the kernel and says that all went well: rehearsals go that way. */
+  isDeaf = false;
 
   private readonly memory: Mapping;
   private readonly view: DataView;
@@ -59,7 +69,10 @@ export class PacketIo {
     this.view.setBigUint64(MSGHDR + 24, 1n, true);
   }
 
-  /** The datagram's length in bytes, RECEIVE_NOTHING or RECEIVE_FAILED. `withControl` reads hop limit and destination. */
+  /**
+   * The datagram's length in bytes, RECEIVE_NOTHING or RECEIVE_FAILED. `withControl` reads what the socket was set to
+   * tell: hop limit, destination, time stamp.
+   */
   receive(fd: number, withControl: boolean): number {
     const { view } = this;
     view.setUint32(MSGHDR + 8, NAME_BYTES, true);
@@ -107,8 +120,8 @@ export class PacketIo {
       this.memory.bytes.set(source6, CONTROL + CMSG_HEADER_BYTES);
       view.setInt32(CONTROL + CMSG_HEADER_BYTES + 16, interfaceIndex, true);
     }
-    const sent = libc.sendmsg(fd, this.memory.address, flags);
-    if (sent >= 0) return 0;
+    const sent = libc.sendmsg(this.isDeaf ? -1 : fd, this.memory.address, flags);
+    if (sent >= 0 || this.isDeaf) return 0;
     this.errno = lastErrno();
     return this.errno;
   }
@@ -117,19 +130,32 @@ export class PacketIo {
     const { view } = this;
     this.hopLimit = -1;
     this.interfaceIndex = 0;
+    this.stampMs = 0;
     this.destination6.fill(0);
+    this.destination4.fill(0);
     const end = CONTROL + Math.min(CONTROL_BYTES, Number(view.getBigUint64(MSGHDR + 40, true)));
     let at = CONTROL;
     while (at + CMSG_HEADER_BYTES <= end) {
       const length = Number(view.getBigUint64(at, true));
       if (length < CMSG_HEADER_BYTES || at + length > end) return;
       const payload = at + CMSG_HEADER_BYTES;
-      if (view.getInt32(at + 8, true) === IPPROTO_IPV6) {
+      if (view.getInt32(at + 8, true) === SOL_SOCKET) {
+        // struct timespec; 32 bits of its seconds last until 2106.
+        const isStamp = view.getInt32(at + 12, true) === SO_TIMESTAMPNS && length >= CMSG_HEADER_BYTES + 16;
+        if (isStamp) this.stampMs = view.getUint32(payload, true) * 1e3 + view.getUint32(payload + 8, true) / 1e6;
+      } else if (view.getInt32(at + 8, true) === IPPROTO_IPV6) {
         const type = view.getInt32(at + 12, true);
         if (type === IPV6_HOPLIMIT && length >= CMSG_HEADER_BYTES + 4) this.hopLimit = view.getInt32(payload, true);
         if (type === IPV6_PKTINFO && length >= CMSG_HEADER_BYTES + PKTINFO6_BYTES) {
           this.destination6.set(this.memory.bytes.subarray(payload, payload + 16));
           this.interfaceIndex = view.getInt32(payload + 16, true);
+        }
+      } else if (view.getInt32(at + 8, true) === IPPROTO_IP) {
+        const type = view.getInt32(at + 12, true);
+        if (type === IP_TTL && length >= CMSG_HEADER_BYTES + 4) this.hopLimit = view.getInt32(payload, true);
+        if (type === IP_PKTINFO && length >= CMSG_HEADER_BYTES + PKTINFO4_BYTES) {
+          this.interfaceIndex = view.getInt32(payload, true);
+          this.destination4.set(this.memory.bytes.subarray(payload + 8, payload + 12));
         }
       }
       at += (length + 7) & ~7;

@@ -1,13 +1,14 @@
-// Scheduling, memory locking and capabilities of the calling thread (sched(7), mlockall(2), capabilities(7)).
+// Scheduling, memory locking and capabilities of the calling thread (sched(7), mlock2(2), capabilities(7)).
 //
 // Each function returns 0 or the positive errno: being refused is news for the operator, not a fault.
 
+import { readFileSync } from 'node:fs';
 import {
-  MCL_CURRENT,
-  MCL_ONFAULT,
+  MLOCK_ONFAULT,
   PR_SET_KEEPCAPS,
   PR_SET_TIMERSLACK,
   PRIO_PROCESS,
+  SCHED_OTHER,
   SCHED_RESET_ON_FORK,
   SCHED_RR,
   SYS_capget,
@@ -27,6 +28,11 @@ export function setRealtime(priority: number): number {
   return outcome(libc.sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, new Int32Array([priority])));
 }
 
+/** Back among the ordinary ones: a real-time thread that is about to end must not keep others waiting meanwhile. */
+export function setOrdinary(): number {
+  return outcome(libc.sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, new Int32Array([0])));
+}
+
 /** nice(2) value of this thread, -20 to 19. */
 export function setNice(value: number): number {
   return outcome(libc.setpriority(PRIO_PROCESS, 0, value));
@@ -39,9 +45,21 @@ export function setAffinity(processors: readonly number[]): number {
   return outcome(libc.sched_setaffinity(0, mask.length, mask));
 }
 
-/** Locks what the process has touched; reserved but unused address space is not made real. */
+/**
+ * Locks what the process has mapped from files (code and constants of the program and its libraries), page by page as
+ * it is touched. Not the heap: the engine gives unused pages back with madvise(2), the kernel refuses that for locked
+ * ones, and the engine ends the process for it.
+ */
 export function lockMemory(): number {
-  return outcome(libc.mlockall(MCL_CURRENT | MCL_ONFAULT));
+  let refused = 0;
+  for (const row of readFileSync('/proc/self/maps', 'latin1').split('\n')) {
+    const match = /^([0-9a-f]+)-([0-9a-f]+) r..p \S+ \S+ \S+ +\//.exec(row);
+    if (match === null) continue;
+    const start = BigInt(`0x${match[1]}`);
+    const length = Number(BigInt(`0x${match[2]}`) - start);
+    if (libc.mlock2(start, length, MLOCK_ONFAULT) < 0) refused ||= lastErrno();
+  }
+  return refused;
 }
 
 /** How late this thread's timed waits may be on purpose, nanoseconds. */

@@ -9,6 +9,7 @@ import {
   FD_CLOEXEC,
   O_NONBLOCK,
   SO_DOMAIN,
+  SO_PEERCRED,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOL_SOCKET,
@@ -20,6 +21,7 @@ import { type DecodedSockaddr, decodeSockaddr, SOCKADDR_BYTES_MAX } from './sock
 // Scratch for option values and names: only lent to libc for the length of a call.
 const intValue = new Int32Array(1);
 const lingerValue = new Int32Array(2);
+const credentials = new Int32Array(3);
 const nameBytes = new Uint8Array(SOCKADDR_BYTES_MAX);
 const nameLength = new Int32Array(1);
 
@@ -63,6 +65,19 @@ export function setOptionText(fd: number, level: number, option: number, text: s
 export function bindAndListen(fd: number, sockaddr: Uint8Array, backlog: number): void {
   check('bind', libc.bind(fd, sockaddr, sockaddr.length));
   check('listen', libc.listen(fd, backlog));
+}
+
+export interface PeerCredentials {
+  pid: number;
+  uid: number;
+  gid: number;
+}
+
+/** Who is at the other end of a connected Unix socket (SO_PEERCRED, unix(7)); throws SysError. */
+export function peerCredentials(fd: number): PeerCredentials {
+  nameLength[0] = credentials.byteLength;
+  check('getsockopt', libc.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, nameLength));
+  return { pid: credentials[0]!, uid: credentials[1]!, gid: credentials[2]! };
 }
 
 /** The socket's own address; throws SysError. */

@@ -200,6 +200,7 @@ export interface InstanceStatus {
   sinceMs: number; // of the last transition (monotonic)
   /** `since` on the wall clock, from options.wallMs: for keepalived's "last transition". */
   sinceWallMs: number;
+  unexpectedAtMs: number; // when another master was heard while we were one, last (monotonic); -1 never
   counters: VrrpCounters;
   config: VrrpInstance;
 }
@@ -226,6 +227,7 @@ export interface ExportedInstance {
   state: VrrpState;
   wantState: VrrpState;
   ownerLowered: boolean;
+  effectivePriority: number; // so that a change the receiver knows of already is still told
   masterPriority: number;
   masterAddress: number[];
   masterAdvertIntMs: number;
@@ -238,6 +240,9 @@ export interface ExportedInstance {
   delayedBurstInMs: number;
   refreshInMs: number;
   lowerBurstInMs: number;
+  /** What is left of a spaced burst of announcements (garp_interval, gna_interval), and when its next is due. */
+  queued: readonly { family: IpFamily; interfaceName: string; address: number[] }[];
+  queueInMs: number;
   ipId: number;
   ahSequence: number;
   ahSeen: readonly { source: number[]; sequence: number }[];

@@ -21,8 +21,8 @@ export class Announcer {
   lowerAtMs = Infinity;
   // Spaced out (garp_interval, gna_interval): what is still to be sent, one packet each. A new burst replaces the
   // rest of the old one, so the queue never holds more than one burst.
-  private queue: Announced[] = [];
-  private queueAtMs = Infinity;
+  queue: Announced[] = [];
+  queueAtMs = Infinity;
 
   get deadlineMs(): number {
     return Math.min(this.delayedAtMs, this.refreshAtMs, this.lowerAtMs, this.queueAtMs);

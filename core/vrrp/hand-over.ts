@@ -22,6 +22,7 @@ export function exportInstance(instance: Instance, nowMs: number): ExportedInsta
     state: instance.state,
     wantState: instance.wantState,
     ownerLowered: instance.ownerLowered,
+    effectivePriority: instance.effectivePriority,
     masterPriority: instance.masterPriority,
     masterAddress: [...(instance.masterAddress ?? [])],
     masterAdvertIntMs: instance.masterAdvertIntMs,
@@ -34,6 +35,8 @@ export function exportInstance(instance: Instance, nowMs: number): ExportedInsta
     delayedBurstInMs: inMs(announcer.delayedAtMs, nowMs),
     refreshInMs: inMs(announcer.refreshAtMs, nowMs),
     lowerBurstInMs: inMs(announcer.lowerAtMs, nowMs),
+    queued: announcer.queue.map((each) => ({ ...each, address: [...each.address] })),
+    queueInMs: inMs(announcer.queueAtMs, nowMs),
     ipId: instance.ipId,
     ahSequence: instance.ahSequence,
     ahSeen: instance.ahSeen.map((each) => ({ ...each, source: [...each.source] })),
@@ -50,7 +53,8 @@ export function importInstance(instance: Instance, state: ExportedInstance, expo
   instance.wantState = state.wantState;
   instance.holdsAddresses = state.state === 'master';
   instance.ownerLowered = state.ownerLowered && instance.settings.isOwner;
-  if (instance.ownerLowered) instance.effectivePriority = 254;
+  instance.effectivePriority = state.effectivePriority;
+  if (instance.settings.isOwner) instance.effectivePriority = instance.ownerLowered ? 254 : 255;
   instance.masterPriority = state.masterPriority;
   instance.masterAddress = state.masterAddress.length === 0 ? null : new Uint8Array(state.masterAddress);
   instance.masterAdvertIntMs = state.masterAdvertIntMs;
@@ -63,6 +67,8 @@ export function importInstance(instance: Instance, state: ExportedInstance, expo
   announcer.delayedAtMs = atMs(state.delayedBurstInMs, exportedAtMs);
   announcer.refreshAtMs = atMs(state.refreshInMs, exportedAtMs);
   announcer.lowerAtMs = atMs(state.lowerBurstInMs, exportedAtMs);
+  announcer.queue = state.queued.map((each) => ({ ...each, address: new Uint8Array(each.address) }));
+  announcer.queueAtMs = atMs(state.queueInMs, exportedAtMs);
   instance.ipId = state.ipId;
   instance.ahSequence = state.ahSequence;
   instance.ahSeen = state.ahSeen.map((each) => ({ ...each, source: [...each.source] }));
@@ -91,6 +97,7 @@ export function statusOf(instance: Instance, nowMs: number): InstanceStatus {
     ifindex: instance.ifindex,
     sinceMs: instance.sinceMs,
     sinceWallMs: instance.sinceWallMs,
+    unexpectedAtMs: instance.unexpectedAtMs,
     counters: { ...instance.counters },
     config,
   };

@@ -598,7 +598,33 @@ test('each transition is logged once, with its reason', () => {
   const said = logs(rig.take()).filter((each) => each.includes('Entering'));
   assert.deepEqual(said, [
     '(VI_1) Entering BACKUP STATE: it starts',
-    '(VI_1) Entering MASTER STATE: no master was heard',
-    '(VI_1) Entering BACKUP STATE: 10.77.0.9 has higher priority 200, ours 100',
+    '(VI_1) Entering MASTER STATE: Receive advertisement timeout',
+    '(VI_1) Entering BACKUP STATE: Master received advert from 10.77.0.9 with higher priority 200, ours 100',
   ]);
+});
+
+// keepalived's own words: people and their tools grep for them.
+test('what keepalived says as well is said in its words, and a repetition is not', () => {
+  const rig = new Rig().start();
+  for (let count = 0; count < 3; count++) rig.hear({ priority: 50 });
+  for (let count = 0; count < 3; count++) rig.hear({ priority: 0 });
+  rig.wait(400).hear({ priority: 50 });
+  rig.router.stop(rig.nowMs, rig.intents);
+  const said = logs(rig.take()).filter((each) => !each.includes('BACKUP STATE'));
+  assert.deepEqual(said, [
+    '(VI_1) received lower priority (50) advert from 10.77.0.9 - discarding',
+    '(VI_1) Backup received priority 0 advertisement from 10.77.0.9',
+    '(VI_1) Entering MASTER STATE: Receive advertisement timeout, nothing from 10.77.0.9',
+    '(VI_1) Received advert from 10.77.0.9 with lower priority 50, ours 100: two masters',
+    '(VI_1) sent 0 priority',
+  ]);
+});
+
+test('of equal priorities the reason names the address', () => {
+  const rig = new Rig().master();
+  rig.hear({ priority: 100 });
+  assert.match(
+    logs(rig.take()).join(),
+    /advert from 10\.77\.0\.9 with same priority 100 but higher IP address than ours/,
+  );
 });

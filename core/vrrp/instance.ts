@@ -66,6 +66,7 @@ export class Instance implements Receiver, SendLine {
 
   sinceMs = 0;
   sinceWallMs = 0;
+  unexpectedAtMs = -1;
   holdsAddresses = false;
   private readonly host: Host;
   private readonly logs: OnceLog;
@@ -138,11 +139,8 @@ export class Instance implements Receiver, SendLine {
       this.masterDownAtMs = nowMs + this.masterDownMs;
       return;
     }
-    const heard =
-      this.masterAddress === null
-        ? 'no master was heard'
-        : `nothing heard in time from ${formatAddress(this.masterAddress)}`;
-    this.becomeMaster(heard, nowMs, intents);
+    const from = this.masterAddress === null ? '' : `, nothing from ${formatAddress(this.masterAddress)}`;
+    this.becomeMaster(`Receive advertisement timeout${from}`, nowMs, intents);
     this.group?.onMemberMaster(this, nowMs, intents);
   }
 
@@ -178,6 +176,7 @@ export class Instance implements Receiver, SendLine {
       // Never later than it would have been anyway: a flood of these must not keep a backup waiting for ever.
       const soonestMs = nowMs + skewMs(version, this.effectivePriority, intervalMs);
       this.masterDownAtMs = Math.min(this.masterDownAtMs, soonestMs);
+      this.logs.once('stop', `Backup received priority 0 advertisement from ${formatAddress(advert.source)}`, intents);
       return;
     }
     this.masterAddress ??= advert.source;
@@ -185,7 +184,7 @@ export class Instance implements Receiver, SendLine {
       // Lower than ours: discarded; the timer runs on, and at its end we preempt.
       this.logs.once(
         'lower',
-        `received lower priority (${advert.priority}) advertisement from ${formatAddress(advert.source)}, discarding`,
+        `received lower priority (${advert.priority}) advert from ${formatAddress(advert.source)} - discarding`,
         intents,
       );
       return;
@@ -260,9 +259,9 @@ export class Instance implements Receiver, SendLine {
     this.masterAddress = advert.source;
     const why =
       advert.priority > mine
-        ? `higher priority ${advert.priority}`
-        : `priority ${advert.priority} and the higher address`;
-    this.leaveMaster('backup', `${from} has ${why}, ours ${mine}`, false, nowMs, intents);
+        ? `higher priority ${advert.priority}, ours ${mine}`
+        : `same priority ${mine} but higher IP address than ours`;
+    this.leaveMaster('backup', `Master received advert from ${from} with ${why}`, false, nowMs, intents);
     this.group?.onMemberBackup(this, nowMs, intents);
   }
 
@@ -270,9 +269,10 @@ export class Instance implements Receiver, SendLine {
   private defend(advert: ReceivedAdvert, nowMs: number, intents: Intents): void {
     const { settings } = this;
     this.counters.unexpected_master++;
+    this.unexpectedAtMs = nowMs;
     this.logs.once(
       'split',
-      `received advertisement from ${formatAddress(advert.source)} with lower priority ${advert.priority}, ours ${this.effectivePriority}: two masters`,
+      `Received advert from ${formatAddress(advert.source)} with lower priority ${advert.priority}, ours ${this.effectivePriority}: two masters`,
       intents,
       'warning',
     );
@@ -353,7 +353,9 @@ export class Instance implements Receiver, SendLine {
     });
     this.lastSentAtMs = nowMs;
     this.counters.advert_sent++;
-    if (priority === PRIORITY_STOP) this.counters.pri_zero_sent++;
+    if (priority !== PRIORITY_STOP) return;
+    this.counters.pri_zero_sent++;
+    this.logs.say('info', 'sent 0 priority', intents);
   }
 
   // ------------------------------------------------------------------------------------------------- transitions

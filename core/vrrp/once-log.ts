@@ -1,4 +1,6 @@
 // The log lines of one instance; what a stranger's packets can cause is said once, so that a flood costs one line.
+//
+// What keepalived says as well is said in its words: people grep for them.
 
 import type { Intents, LogLevel } from './contract.ts';
 

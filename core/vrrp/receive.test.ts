@@ -68,6 +68,7 @@ const REFUSED: Row[] = [
   { what: 'two addresses counted, one there', change: poke([23, 2]), counter: 'packet_len_err' },
   { what: '255 addresses counted, one there', change: poke([23, 255]), counter: 'packet_len_err' },
   { what: 'four bytes too many, by the IP header', change: resize(4), counter: 'packet_len_err' },
+  { what: 'two bytes too many over IPv6', config: V6, change: resize(2), counter: 'packet_len_err' },
   { what: 'four bytes beyond the IP length', change: resize(4, false), counter: 'packet_len_err' },
   { what: 'fewer bytes than the IP header says', change: resize(-4, false), counter: 'packet_len_err' },
   { what: 'an IP length of 65535', change: poke([2, 0xff], [3, 0xff]), counter: 'packet_len_err' },

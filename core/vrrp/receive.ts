@@ -88,7 +88,11 @@ function isLengthRight(settings: Settings, advert: ReceivedAdvert): boolean {
   const expected = pduLength(advert);
   const given = advert.end - advert.start;
   const withTrailer = settings.config.authHmac !== null && given === expected + TRAILER_BYTES;
-  if (given !== expected && !withTrailer) return isPadding(advert.start + expected, advert.start + given);
+  // IPv6 tells the length of its payload, so that padding never gets this far.
+  const mayBePadded = advert.family === 'inet';
+  if (given !== expected && !withTrailer) {
+    return mayBePadded && isPadding(advert.start + expected, advert.start + given);
+  }
   return advert.bytes.length === advert.end || isPadding(advert.end, advert.bytes.length);
 }
 

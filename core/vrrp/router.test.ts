@@ -339,6 +339,45 @@ test('a master whose hand-over took longer than its Down goes back before it sen
   assert.equal(next.status(9000)[0]!.state, 'backup');
 });
 
+test('a role that is taken over does not wait for a start-up delay', () => {
+  const rig = new Rig().master();
+  const delayed = modelOf([rig.config], { global: { startupDelayMs: 60_000, delayAfterBootMs: 1e9 } });
+  const next = new VrrpRouter(delayed, { wallMs: () => rig.wallMs });
+  next.importState(rig.router.exportState(rig.nowMs), 0, rig.nowMs);
+  next.onLink(linkOf(1), rig.nowMs, []);
+  next.start(rig.nowMs, []);
+  assert.ok(next.deadlineMs < rig.nowMs + rig.config.advertIntMs + 1);
+});
+
+test('a result that only the successor has heard changes its priority as if nobody had moved', () => {
+  const tracked: TrackedObject[] = [{ kind: 'script', name: 's', weight: -30, reverse: false, serversUpMin: 0 }];
+  const rig = new Rig({ tracked, notifyPriorityChanges: true });
+  rig.router.onTracked({ kind: 'script', name: 's', up: true, value: 0, serversUp: 0 }, rig.nowMs, rig.intents);
+  rig.master();
+  const next = new VrrpRouter(modelOf([rig.config]), { wallMs: () => rig.wallMs });
+  const intents: Intent[] = [];
+  next.onTracked({ kind: 'script', name: 's', up: false, value: 0, serversUp: 0 }, rig.nowMs, []);
+  next.importState(rig.router.exportState(rig.nowMs), 0, rig.nowMs);
+  next.onLink(linkOf(1), rig.nowMs, intents);
+  next.start(rig.nowMs, intents);
+  assert.equal(next.status(rig.nowMs)[0]!.effectivePriority, rig.config.priority - 30);
+  assert.deepEqual(
+    intents.filter((each) => each.do === 'notify').map((each) => each.state),
+    ['MASTER_PRIORITY'],
+  );
+});
+
+test('what is left of a spaced burst is announced by the successor', () => {
+  const garp = { ...instanceOf().garp, masterRepeat: 3, masterDelayMs: 0, intervalMs: 10 };
+  const rig = new Rig({ garp }).start();
+  rig.wait(rig.status().masterDownInMs + 0.001);
+  const before = rig.take().filter((each) => each.do === 'announce').length;
+  assert.equal(before, 1);
+  const { next, intents } = handOver(rig, rig.nowMs, 0);
+  for (const endMs = rig.nowMs + 50; next.deadlineMs <= endMs; ) next.onTime(next.deadlineMs, intents);
+  assert.equal(intents.filter((each) => each.do === 'announce').length, 2);
+});
+
 test('a sync group moves as a whole', () => {
   const rig = groupMaster();
   const next = new VrrpRouter(GROUPED, { wallMs: () => rig.wallMs });

@@ -42,6 +42,7 @@ export class VrrpRouter implements VrrpRouterApi, Host {
   private readonly board: TrackBoard;
   private startAtMs = Infinity;
   private isStarted = false;
+  private isImported = false;
   private lastMs = -Infinity;
 
   constructor(model: VrrpModel, options: VrrpRouterOptions) {
@@ -71,8 +72,9 @@ export class VrrpRouter implements VrrpRouterApi, Host {
 
   start(nowMs: number, intents: Intents): void {
     const { startupDelayMs, delayAfterBootMs } = this.model.global;
-    // The monotonic clock counts from boot.
-    this.startAtMs = Math.max(this.turn(nowMs) + startupDelayMs, delayAfterBootMs);
+    // The monotonic clock counts from boot. A role that was taken over does not wait.
+    if (this.isImported) this.startAtMs = this.turn(nowMs);
+    else this.startAtMs = Math.max(this.turn(nowMs) + startupDelayMs, delayAfterBootMs);
     if (this.startAtMs <= nowMs) this.begin(nowMs, intents);
   }
 
@@ -173,7 +175,8 @@ export class VrrpRouter implements VrrpRouterApi, Host {
 
   private remove(name: string, instance: Instance, nowMs: number, intents: Intents): void {
     intents.push({ do: 'log', level: 'notice', text: `(${name}) removed from the configuration` });
-    instance.stop(instance.settings.config.notify.deleted === null ? 'FAULT' : 'DELETED', nowMs, intents);
+    const { notify, notifyDeleted = notify.deleted !== null } = instance.settings.config;
+    instance.stop(notifyDeleted ? 'DELETED' : 'FAULT', nowMs, intents);
     this.instances.delete(name);
   }
 
@@ -195,6 +198,7 @@ export class VrrpRouter implements VrrpRouterApi, Host {
 
   importState(state: ExportedState, ageMs: number, nowMs: number): void {
     assert(!this.isStarted, 'state is imported before the start');
+    this.isImported = true;
     for (const exported of state.instances) {
       const instance = this.instances.get(exported.name);
       if (instance === undefined) continue;

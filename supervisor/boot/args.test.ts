@@ -118,3 +118,16 @@ test('the engine is forced by name, in both spellings, and nothing else is an en
   assert.equal(parseArgs(words('--engine kqueue')).kind, 'refused');
   assert.equal(parseArgs(words('--engine')).kind, 'refused');
 });
+
+test('a signal is asked for by the word keepalived has for it', () => {
+  const number = (word: string): unknown => {
+    const result = parseArgs([`--signum=${word}`]);
+    return result.kind === 'signal-number' ? result.number : result.kind;
+  };
+  assert.deepEqual(['STOP', 'RELOAD', 'STATS'].map(number), [15, 1, 12]);
+  const all = ['STOP', 'RELOAD', 'DATA', 'STATS', 'STATS_CLEAR', 'JSON'].map(number);
+  assert.equal(new Set(all).size, all.length, 'each does something else');
+  assert.deepEqual(parseArgs(['--signum', 'STOP']), parseArgs(['--signum=STOP']));
+  assert.equal(number('toString'), 'refused');
+  assert.equal(parseArgs(['--signum']).kind, 'usage');
+});

@@ -5,6 +5,8 @@
 // harnesses rely on it. Options that would change what weir does, and that it cannot do yet, are refused with the
 // reason; options that only steer HAProxy's internals (memory poisoning, its pollers) are taken and have no effect.
 
+import { signalNumber } from './signals.ts';
+
 export interface CommandLine {
   files: string[]; // in order; files or directories
   folder: string; // -C; '' stay
@@ -40,6 +42,7 @@ export type ArgsResult =
   | { kind: 'condition'; condition: string } // -cc
   | { kind: 'version'; form: 'short' | 'long' | 'plain' | 'number' | 'branch' } // -v, -vv, -vq, -vqs, -vqb
   | { kind: 'memory-help' } // -dMhelp
+  | { kind: 'signal-number'; number: number } // --signum
   | { kind: 'help' } // --help: asked for, so it is no error
   | { kind: 'usage' } // exit 1
   | { kind: 'refused'; message: string }; // exit 1
@@ -126,6 +129,12 @@ function takeLong(line: CommandLine, words: readonly string[], at: number): Step
   if (name === '--config-id' && value !== undefined) {
     line.configId = value;
     return glued === undefined ? 2 : 1;
+  }
+  if (name === '--signum' && value !== undefined) {
+    const number = signalNumber(value);
+    return number === null
+      ? { kind: 'refused', message: `Unknown sigfunc ${value}` }
+      : { kind: 'signal-number', number };
   }
   if (name !== '--engine') return { kind: 'usage' };
   if (value !== 'uring' && value !== 'epoll') {

@@ -3,6 +3,7 @@
 // SIGUSR1 finishes (management manual §4): no new connections, the old ones end by themselves or by
 // hard-stop-after, exit code 0. SIGTERM and SIGINT end at once, and the process dies of that very signal, so that
 // shells see 143 and 130. SIGTTOU and SIGTTIN stop and start accepting, SIGHUP shows the servers, SIGQUIT the engine.
+// VRRP's are in boot/signals.
 
 import { flushCompileCache } from 'node:module';
 import type { Model } from '../../core/model/model.ts';
@@ -10,6 +11,7 @@ import type { Proxy } from '../../core/model/proxy.ts';
 import type { Listener } from '../../core/model/worker-data.ts';
 import { CONNECTIONS, SESSIONS } from '../../core/shared/counters.ts';
 import { _exit } from '../../core/sys/libc.ts';
+import { disarmSignals } from '../../core/sys/signals.ts';
 import { Control } from '../control/control.ts';
 import { SupervisorPatterns } from '../control/patterns.ts';
 import { ControlServer } from '../control/server.ts';
@@ -24,6 +26,7 @@ import { controlName } from './control-names.ts';
 import { Events } from './events.ts';
 import { type BoundControl, type BoundSocket, closeSockets, pauseSockets, resumeSockets } from './listeners.ts';
 import type { Messages } from './messages.ts';
+import { KEEPALIVED_REALTIME_SIGNALS, SIGNALS } from './signals.ts';
 
 const WORKER_URL = new URL('../../workers/proxy/main.ts', import.meta.url);
 const VRRP_STOP_MS = 1_000; // priority 0 goes out at once; the rest is the kernel's work with addresses
@@ -40,6 +43,8 @@ export interface InstanceParts {
   listeners: (threadIndex: number) => Listener[];
   vrrp: ((events: Events, giveUp: (text: string) => void) => VrrpHandle) | null;
   onReady: () => void;
+  inheritsRole: boolean; // the election is taken over from a predecessor, which waits for onRole()
+  onRole: () => void;
 }
 
 export class Instance {
@@ -73,6 +78,9 @@ export class Instance {
     process.on('SIGTTOU', () => void this.pause());
     process.on('SIGTTIN', () => this.resume());
     process.on('SIGUSR2', () => this.onUser2());
+    process.on(SIGNALS.DATA, () => this.vrrp?.dump(['data']));
+    process.on(SIGNALS.JSON, () => this.vrrp?.dump(['json']));
+    process.on(SIGNALS.STATS_CLEAR, () => this.vrrp?.dump(['stats'], true));
   }
 
   /** Loads what is otherwise loaded when first needed: the files may be out of reach soon. */
@@ -88,7 +96,7 @@ export class Instance {
       this.fleet!.change({ kind: 'proc-variable', variable }),
     );
     this.variables = variables;
-    this.fleet = new Fleet({
+    const fleet = new Fleet({
       model: this.model,
       threadCount: parts.threadCount,
       tables: parts.tables,
@@ -114,9 +122,21 @@ export class Instance {
       onVariable: (variable) => variables.learn(variable),
       procValues: () => variables.values(),
     });
-    this.fleet.start();
     this.vrrp = parts.vrrp?.(this.events, (text) => void this.withoutVrrp(text)) ?? null;
-    this.vrrp?.start();
+    if (this.vrrp !== null) disarmSignals(KEEPALIVED_REALTIME_SIGNALS);
+    void this.startAll(fleet, parts.inheritsRole);
+  }
+
+  // A role is on its way for as long as this thread is busy, and nobody sends adverts then: so it comes first.
+  private async startAll(fleet: Fleet, inheritsRole: boolean): Promise<void> {
+    if (inheritsRole) {
+      await this.vrrp?.start();
+      this.parts!.onRole();
+      if (this.givenUp) return;
+    }
+    this.fleet = fleet;
+    fleet.start();
+    if (!inheritsRole) void this.vrrp?.start();
   }
 
   private startControl(parts: InstanceParts): void {
@@ -240,7 +260,7 @@ export class Instance {
 
   private async leave(code: number): Promise<void> {
     this.stopping = true;
-    const [ended] = await Promise.all([this.fleet!.hardStop(HARD_STOP_MS), this.stopVrrp()]);
+    const [ended] = await Promise.all([this.fleet?.hardStop(HARD_STOP_MS) ?? true, this.stopVrrp()]);
     if (!ended) this.messages.warning('Some tasks resisted to hard-stop, exiting now.');
     // Not process.exit(): that would wait for a thread that did not end.
     if (!ended) _exit(code);
@@ -294,7 +314,7 @@ export class Instance {
 
   // As keepalived's USR2 it writes the dump files. Fault tests may ask for a crash by it.
   private onUser2(): void {
-    this.vrrp?.dump();
+    this.vrrp?.dump(['data', 'stats']);
     if (process.env['WEIR_TEST_CRASH'] !== '1' || this.fleet === null) return;
     this.fleet.crash(this.nextCrash++);
   }

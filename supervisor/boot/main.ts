@@ -30,6 +30,9 @@ async function main(args: ArgsResult): Promise<void> {
     case 'memory-help':
       writeAll(1, 'weir has no memory debugging options: -dM is taken and has no effect.\n');
       return process.exit(0);
+    case 'signal-number':
+      writeAll(1, `${args.number}\n`);
+      return process.exit(0);
     case 'refused':
       messages.alert(args.message);
       return process.exit(1);
@@ -46,7 +49,7 @@ async function explain(options: readonly string[]): Promise<void> {
 }
 
 async function vrrp(options: readonly string[]): Promise<void> {
-  const { runVrrpCommand } = await import('../vrrp/report.ts');
+  const { runVrrpCommand } = await import('../vrrp/command.ts');
   process.exit(await runVrrpCommand(options, writeAll));
 }
 

@@ -3,7 +3,7 @@
 // What can fail fails before the first connection is accepted, with an ALERT and exit code 1. Old processes named
 // by -sf or -st are told only once our sockets listen, and asked to step aside for a moment if they are in the way.
 
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Model } from '../../core/model/model.ts';
 import type { Listener } from '../../core/model/worker-data.ts';
 import { dup2 } from '../../core/sys/libc.ts';
@@ -62,9 +62,11 @@ export async function start(
   const confined = model.global.chroot !== '' || model.global.uid > 0;
   const image = confined ? readCodeImage() : null;
   if (confined) instance.prepareForConfinement();
+  // Predecessors keep their role in the election until this process has it, so they are told later, if that is allowed.
+  const tellsLater = vrrp !== null && maySignalLater(line.oldPids, model.global.uid);
   if (!enterChroot(model.global.chroot, messages)) return giveUp(bound, line);
-  tellOldPids(line.oldPids, line.oldPidsSignal);
   const election = vrrp === null ? null : await import('../vrrp/boot.ts');
+  if (!tellsLater) tellOldPids(line.oldPids, line.oldPidsSignal);
   if (confined) election?.keepRights((text) => messages.mainWarning(text));
   if (!dropIdentity(model.global, messages)) return giveUp(null, line);
   if (model.global.uid > 0) election?.limitRights((text) => messages.mainWarning(text));
@@ -84,8 +86,14 @@ export async function start(
         ? null
         : (events, giveUpVrrp) => {
             const serverWords = tables.buffers.serverWords;
-            return election.makeVrrp({ vrrp, files, model, serverWords, image }, events, giveUpVrrp);
+            return election.makeVrrp(
+              { vrrp, files, model, serverWords, image, oldPids: tellsLater ? line.oldPids : [] },
+              events,
+              giveUpVrrp,
+            );
           },
+    inheritsRole: tellsLater,
+    onRole: () => void tellOldPids(line.oldPids, line.oldPidsSignal),
     onReady: () => {
       if (daemon) {
         redirect(nullFd);
@@ -159,6 +167,19 @@ function tellOldPids(pids: readonly number[], signal: NodeJS.Signals): number {
     }
   }
   return told;
+}
+
+// Whether this process, once it runs as `uid` (0 or less: as it is), may still signal all of these (kill(2)).
+function maySignalLater(pids: readonly number[], uid: number): boolean {
+  if (uid <= 0) return pids.length > 0;
+  const isOfUser = (pid: number): boolean => {
+    try {
+      return new RegExp(`^Uid:\\s+${uid}\\s`, 'm').test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    } catch {
+      return true; // it has ended
+    }
+  };
+  return pids.length > 0 && pids.every(isOfUser);
 }
 
 function giveUp(bound: BindResult | null, line: CommandLine): never {

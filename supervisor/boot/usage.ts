@@ -96,7 +96,8 @@ export function usageText(programName: string): string {
     -dK CLASS,...    list the implemented keywords; -dKhelp names the classes
     -v, -vv          version; and what it can do      -vq, -vqs, -vqb  version as one word
     -h, --help       this text
-    vrrp [--json]    states, timers and counters of the election that runs here
+    --signum=WORD    the signal's number for STOP, RELOAD, DATA, STATS, STATS_CLEAR or JSON: 'kill -NUMBER PID'
+    vrrp [--json | --watch | --dump data|stats|json]   what the election that runs here says of itself
     explain ...      why a request goes where it goes: '${programName} explain --help'
 
   Running

@@ -3,6 +3,7 @@
 // The thread needs CAP_NET_RAW and CAP_NET_ADMIN for as long as it runs. Threads made later inherit what this one is
 // permitted; only the VRRP thread makes use of it.
 
+import type { Server } from 'node:net';
 import type { Model } from '../../core/model/model.ts';
 import type { VrrpModel } from '../../core/model/vrrp.ts';
 import type { VrrpBackend } from '../../core/model/vrrp-worker.ts';
@@ -11,9 +12,10 @@ import { errnoText } from '../../core/sys/errno.ts';
 import { keepCapabilities, limitCapabilities } from '../../core/sys/realtime.ts';
 import type { Events } from '../boot/events.ts';
 import type { CodeImage } from '../fleet/code-image.ts';
-import { writeDumps } from './dump.ts';
+import type { DumpKind } from './dump.ts';
 import { loadVrrp } from './load.ts';
-import { serveStatus } from './report.ts';
+import { Operation } from './operate.ts';
+import { askForRole, type Role, serveRole } from './role-socket.ts';
 import { VrrpService } from './service.ts';
 
 /** Before the user changes: what is permitted now stays so. */
@@ -35,25 +37,27 @@ export interface VrrpStart {
   model: Model;
   serverWords: SharedArrayBuffer;
   image: CodeImage | null;
+  /** Processes that this one replaces: the role of one of them is taken over, without a word to other routers. */
+  oldPids: readonly number[];
 }
 
 /** VRRP as the running process sees it. */
 export interface VrrpHandle {
-  start(): void;
+  /** Resolves when the election runs, or cannot: from then on no predecessor is needed. */
+  start(): Promise<void>;
   /** Priority 0, addresses released. */
   stop(timeoutMs: number): Promise<void>;
   /** Reads its files again; on an error everything stays as it is. */
   reload(): void;
-  /** keepalived's data and stats files. */
-  dump(): void;
+  /** keepalived's files of these kinds; `clear`: the counters are zero afterwards. */
+  dump(kinds: readonly DumpKind[], clear?: boolean): void;
 }
 
 export function makeVrrp(parts: VrrpStart, events: Events, giveUp: (text: string) => void): VrrpHandle {
   const backends = backendsOf(parts.model);
   const serverCounts = backends.map(({ name, serverIndexes }) => ({ name, serverCount: serverIndexes.length }));
-  let { vrrp } = parts;
   const service = new VrrpService({
-    model: vrrp,
+    model: parts.vrrp,
     serverWords: parts.serverWords,
     backends,
     image: parts.image,
@@ -61,31 +65,42 @@ export function makeVrrp(parts: VrrpStart, events: Events, giveUp: (text: string
     onEvent: (level, text, fields) => events.emit(level, text, fields),
     onGiveUp: (text) => giveUp(text),
   });
-  const status = serveStatus(
-    () => service.ask('status'),
-    (text) => events.emit('warn', text),
-  );
+  const reload = (): void => {
+    const { model, remarks } = loadVrrp(parts.files, serverCounts);
+    for (const { severity, text } of remarks) {
+      if (severity !== 'notice') events.emit(severity === 'error' ? 'error' : 'warn', text);
+    }
+    if (model === null) return events.emit('error', 'keepalived.conf has errors: what runs stays as it is');
+    service.reload(model, backends);
+    operation.configure(model);
+  };
+  const operation = new Operation(service, parts.vrrp, events, reload);
+  let roleServer: Server | null = null;
+  const giveRole = async (): Promise<Role | null> => {
+    events.emit('info', 'VRRP goes to the process that replaces this one');
+    operation.stop();
+    roleServer?.close();
+    const answer = await service.handOver();
+    return answer?.kind === 'state' ? answer : null;
+  };
+  const start = async (): Promise<void> => {
+    if (parts.oldPids.length === 0) await service.start();
+    else if (await service.prepare()) {
+      const role = await askForRole(parts.oldPids);
+      if (role !== null) events.emit('info', 'VRRP is taken over from the process that this one replaces');
+      await service.adopt(role === null ? null : { kind: 'state', ...role });
+    }
+    roleServer = serveRole(giveRole, (text) => events.emit('warn', text));
+  };
   return {
-    start: () => void service.start(),
+    start,
     stop: (timeoutMs) => {
-      status.close();
+      operation.stop();
+      roleServer?.close();
       return service.stop(timeoutMs);
     },
-    reload: () => {
-      const { model, remarks } = loadVrrp(parts.files, serverCounts);
-      for (const { severity, text } of remarks) {
-        if (severity !== 'notice') events.emit(severity === 'error' ? 'error' : 'warn', text);
-      }
-      if (model === null) return events.emit('error', 'keepalived.conf has errors: what runs stays as it is');
-      vrrp = model;
-      service.reload(model, backends);
-    },
-    dump: () => {
-      void service.ask('status').then((answer) => {
-        if (answer?.kind !== 'status') return;
-        for (const failure of writeDumps(vrrp, answer)) events.emit('error', failure);
-      });
-    },
+    reload,
+    dump: (kinds, clear) => void operation.dump(kinds, clear),
   };
 }
 

@@ -1,6 +1,7 @@
 // Scripts of keepalived.conf as child processes: own user, nothing on stdout, an end when their time is up.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { SETPRIV } from '../../core/config/keepalived/script-users.ts';
 
 const KILL_AFTER_MS = 2_000; // from SIGTERM to SIGKILL
 
@@ -9,6 +10,7 @@ export interface ScriptRun {
   shell: boolean;
   uid: number; // -1 ours
   gid: number;
+  allGroups?: boolean; // with the supplementary groups of the user
   timeoutMs: number; // 0: no limit
 }
 
@@ -20,13 +22,18 @@ export type ScriptEnd =
 
 /** Starts it; `onEnd` is called once. The returned function ends it early. */
 export function runScript(run: ScriptRun, onEnd: (end: ScriptEnd) => void): () => void {
-  const [program, ...words] = run.shell ? ['/bin/sh', '-c', run.command.join(' ')] : run.command;
+  const words = run.shell ? ['/bin/sh', '-c', run.command.join(' ')] : run.command;
+  const { uid, gid } = run;
+  const changer = run.allGroups === true && uid >= 0 ? SETPRIV : null;
+  const identity = [`--reuid=${uid}`, `--regid=${gid >= 0 ? gid : process.getgid!()}`, '--init-groups', '--'];
+  const [program, ...parameters] = changer === null ? words : [changer, ...identity, ...words];
   let child: ChildProcess;
   try {
-    child = spawn(program!, words, {
+    child = spawn(program!, parameters, {
       stdio: 'ignore',
-      ...(run.uid >= 0 ? { uid: run.uid } : {}),
-      ...(run.gid >= 0 ? { gid: run.gid } : {}),
+      detached: true, // a group of its own, which is ended as a whole
+      ...(uid >= 0 && changer === null ? { uid } : {}),
+      ...(gid >= 0 && changer === null ? { gid } : {}),
     });
   } catch (error) {
     const text = (error as Error).message;
@@ -37,8 +44,9 @@ export function runScript(run: ScriptRun, onEnd: (end: ScriptEnd) => void): () =
   let timedOut = false;
   let killer: NodeJS.Timeout | null = null;
   const end = (): void => {
-    child.kill('SIGTERM');
-    killer ??= setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+    if (done) return; // its number may be somebody else's by now
+    signalGroup(child, 'SIGTERM');
+    killer ??= setTimeout(() => signalGroup(child, 'SIGKILL'), KILL_AFTER_MS);
   };
   const limit =
     run.timeoutMs > 0
@@ -61,4 +69,14 @@ export function runScript(run: ScriptRun, onEnd: (end: ScriptEnd) => void): () =
     else finish({ kind: 'exit', code: code ?? 0 });
   });
   return end;
+}
+
+// What it has started ends with it, as with keepalived: else every timeout would leave something behind.
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // It is gone.
+  }
 }

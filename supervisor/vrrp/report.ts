@@ -1,157 +1,172 @@
-// `weir vrrp`: what the running election says of itself, as a table or as JSON, over a socket of the same machine.
-//
-// The socket has an abstract name, which belongs to the network namespace as the election does: nothing to clean up, no
-// folder to be writable, reachable from a chroot. It only answers; passwords never leave the process.
+// What `weir vrrp --json` says: the running election as one document, without any password. The README beside this file
+// names its fields; times are milliseconds, moments are ISO 8601.
 
-import { connect, createServer, type Server } from 'node:net';
-import type { VrrpAnswer } from '../../core/model/vrrp-worker.ts';
-import { ipv6ToText } from '../../core/sys/sockaddr.ts';
-import type { InstanceStatus } from './status.ts';
-
-const SOCKET = '\0weir-vrrp';
-const ASK_MS = 3_000;
+import type { TrackedObject, VrrpModel } from '../../core/model/vrrp.ts';
+import type { VrrpAnswer, VrrpBfdStatus } from '../../core/model/vrrp-worker.ts';
+import { bytesText } from './dump-words.ts';
+import type { Transition } from './history.ts';
+import type { GroupStatus, InstanceStatus, TrackingStatus } from './status.ts';
 
 type StatusAnswer = Extract<VrrpAnswer, { kind: 'status' }>;
 
-/** Answers each connection with one JSON document; `onFailure` is told when the name is taken. */
-export function serveStatus(ask: () => Promise<VrrpAnswer | null>, onFailure: (text: string) => void): Server {
-  const server = createServer((socket) => {
-    socket.on('error', () => socket.destroy());
-    void ask().then((answer) => {
-      socket.end(answer?.kind === 'status' ? `${JSON.stringify(reportOf(answer))}\n` : '{}\n');
-    });
-  });
-  server.on('error', (error) => onFailure(`'weir vrrp' will not answer: ${error.message}`));
-  server.listen(SOCKET);
-  server.unref();
-  return server;
-}
+/** Another master that was heard this long ago is one still. */
+const SPLIT_NOW_MS_MIN = 10_000;
 
 export interface VrrpReport {
+  at: string; // when it was made
   instances: InstanceReport[];
-  groups: readonly object[];
+  groups: readonly GroupStatus[];
+  tracking: TrackedReport[];
+  bfd: readonly VrrpBfdStatus[];
+  bfdDrops: Readonly<Record<string, number>>; // packets that no session saw, by the check that refused them
+  transitions: { at: string; name: string; from: string; to: string; reason: string }[]; // oldest first
   figures: object;
 }
 
-interface InstanceReport {
+export interface InstanceReport {
   name: string;
   group: string;
   state: string;
+  wantState: string;
   interface: string;
+  source: string; // '' none
   vrid: number;
   version: number;
   priority: number;
   effectivePriority: number;
   master: string;
   masterPriority: number;
+  masterAdvertIntMs: number;
   masterDownMs: number;
-  nextAdvertInMs: number;
-  masterDownInMs: number;
+  nextAdvertInMs: number; // -1 unless master
+  masterDownInMs: number; // -1 unless backup
   sinceMs: number; // ago
+  since: string;
+  faults: { link: boolean; address: boolean; tracker: number };
+  /** Adverts of another master while this was one; `now`: lately. */
+  splitBrain: { adverts: number; lastMs: number; now: boolean }; // lastMs: ago, -1 never
   addresses: string[];
+  excluded: string[];
   counters: Readonly<Record<string, number>>;
 }
 
-/** What may be shown: no passwords. */
-export function reportOf(answer: StatusAnswer): VrrpReport {
-  const instances = (answer.instances as readonly InstanceStatus[]).map((each) => ({
+export interface TrackedReport {
+  kind: TrackedObject['kind'] | 'interface';
+  name: string;
+  /** null: not known here. */
+  up: boolean | null;
+  detail: string;
+  by: string[]; // instances and groups
+}
+
+export interface ReportParts {
+  model: VrrpModel;
+  answer: StatusAnswer;
+  tracking: TrackingStatus;
+  transitions: readonly Transition[];
+  wallMs: number;
+}
+
+export function reportOf(parts: ReportParts): VrrpReport {
+  const { answer, model, transitions, wallMs } = parts;
+  return {
+    at: new Date(wallMs).toISOString(),
+    instances: (answer.instances as readonly InstanceStatus[]).map((each) => instanceOf(each, parts)),
+    groups: answer.groups as readonly GroupStatus[],
+    tracking: trackingOf(model, parts),
+    bfd: answer.bfd ?? [],
+    bfdDrops: answer.bfdDrops ?? {},
+    transitions: transitions.map(({ atMs, ...each }) => ({ at: new Date(atMs).toISOString(), ...each })),
+    figures: answer.figures,
+  };
+}
+
+function instanceOf(each: InstanceStatus, { answer, wallMs }: ReportParts): InstanceReport {
+  const sinceMs = answer.nowMs - each.sinceMs;
+  const lastMs = each.unexpectedAtMs < 0 ? -1 : answer.nowMs - each.unexpectedAtMs;
+  const addressOf = ({ address, prefix }: { address: string; prefix: number }): string => `${address}/${prefix}`;
+  return {
     name: each.name,
     group: each.group,
     state: each.state,
+    wantState: each.wantState,
     interface: each.config.interfaceName,
+    source: each.source === null ? '' : bytesText(each.source),
     vrid: each.config.vrid,
     version: each.config.version,
     priority: each.basePriority,
     effectivePriority: each.effectivePriority,
-    master: each.masterAddress === null ? '' : addressText(each.masterAddress),
+    master: each.masterAddress === null ? '' : bytesText(each.masterAddress),
     masterPriority: each.masterPriority,
+    masterAdvertIntMs: each.masterAdvertIntMs,
     masterDownMs: each.masterDownMs,
     nextAdvertInMs: each.nextAdvertInMs,
     masterDownInMs: each.masterDownInMs,
-    sinceMs: answer.nowMs - each.sinceMs,
-    addresses: each.config.addresses.map((address) => `${address.address}/${address.prefix}`),
+    sinceMs,
+    since: new Date(wallMs - sinceMs).toISOString(),
+    faults: each.faults,
+    splitBrain: {
+      adverts: each.counters.unexpected_master,
+      lastMs,
+      now: each.state === 'master' && lastMs >= 0 && lastMs < Math.max(SPLIT_NOW_MS_MIN, 3 * each.masterDownMs),
+    },
+    addresses: each.config.addresses.map(addressOf),
+    excluded: each.config.excluded.map(addressOf),
     counters: each.counters,
-  }));
-  return { instances, groups: answer.groups, figures: answer.figures };
+  };
 }
 
-/** One row an instance, columns aligned. */
-export function tableOf(report: VrrpReport): string {
-  const rows = [['INSTANCE', 'STATE', 'FOR', 'IF', 'VRID', 'PRIO', 'MASTER', 'SENT', 'RCVD', 'ERRORS', 'ADDRESSES']];
-  for (const each of report.instances) {
-    const { counters } = each;
-    const errors = ERRORS.reduce((sum, name) => sum + (counters[name] ?? 0), 0);
-    const priority =
-      each.priority === each.effectivePriority ? String(each.priority) : `${each.effectivePriority} (${each.priority})`;
-    rows.push([
-      each.name,
-      each.state.toUpperCase(),
-      `${Math.floor(each.sinceMs / 1000)}s`,
-      each.interface,
-      String(each.vrid),
-      priority,
-      each.state === 'master' ? 'self' : each.master || '-',
-      String(counters['advert_sent'] ?? 0),
-      String(counters['advert_rcvd'] ?? 0),
-      String(errors),
-      each.addresses.join(' '),
-    ]);
+function trackingOf(model: VrrpModel, { tracking, answer }: ReportParts): TrackedReport[] {
+  const found = new Map<string, TrackedReport>();
+  for (const holder of [...model.instances, ...model.groups]) {
+    const add = (kind: TrackedReport['kind'], name: string): void => {
+      const key = `${kind} ${name}`;
+      const entry = found.get(key) ?? { kind, name, ...stateOf(kind, name, tracking, answer), by: [] };
+      entry.by.push(holder.name);
+      found.set(key, entry);
+    };
+    for (const { name } of holder.trackInterfaces) add('interface', name);
+    for (const { kind, name } of holder.tracked) add(kind, name);
   }
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) =>
-    row
-      .map((text, column) => text.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n`;
+  return [...found.values()];
 }
 
-/** The command `weir vrrp [--json]`: its exit code. */
-export async function runVrrpCommand(
-  words: readonly string[],
-  say: (fd: number, text: string) => void,
-): Promise<number> {
-  const asJson = words.length === 1 && words[0] === '--json';
-  if (words.length > 0 && !asJson) {
-    say(2, 'Usage: weir vrrp [--json]\n');
-    return 1;
+function stateOf(
+  kind: TrackedReport['kind'],
+  name: string,
+  tracking: TrackingStatus,
+  answer: StatusAnswer,
+): Pick<TrackedReport, 'up' | 'detail'> {
+  const isIt = (each: { name: string }): boolean => each.name === name;
+  switch (kind) {
+    case 'script': {
+      const script = tracking.scripts.find(isIt);
+      if (script === undefined || !script.known) return { up: null, detail: 'it has not ended for the first time' };
+      return { up: script.up, detail: script.last };
+    }
+    case 'file': {
+      const file = tracking.files.find(isIt);
+      return file === undefined ? { up: null, detail: '' } : { up: true, detail: `value ${file.value}` };
+    }
+    case 'process': {
+      const process = tracking.processes.find(isIt);
+      return process === undefined
+        ? { up: null, detail: '' }
+        : { up: process.up, detail: `${process.count} running${process.waiting === '' ? '' : ', changing'}` };
+    }
+    case 'backend': {
+      const backend = answer.backends?.find(isIt);
+      if (backend === undefined) return { up: null, detail: '' };
+      return { up: backend.serversUp > 0, detail: `${backend.serversUp} servers up` };
+    }
+    case 'bfd': {
+      const session = answer.bfd?.find(isIt);
+      if (session === undefined) return { up: false, detail: 'its session cannot run' };
+      return { up: session.trackedUp, detail: `${session.state}: ${session.reason}` };
+    }
+    case 'interface': {
+      const link = answer.links?.find(isIt);
+      return link === undefined ? { up: false, detail: 'it is not there' } : { up: link.up, detail: '' };
+    }
   }
-  const text = await askRunning();
-  if (text === null) {
-    say(2, 'No weir with VRRP runs in this network namespace.\n');
-    return 1;
-  }
-  say(1, asJson ? text : tableOf(JSON.parse(text) as VrrpReport));
-  return 0;
-}
-
-function askRunning(): Promise<string | null> {
-  return new Promise((resolve) => {
-    let text = '';
-    const socket = connect(SOCKET);
-    socket.setTimeout(ASK_MS, () => socket.destroy(new Error('it takes too long')));
-    socket.on('data', (bytes) => {
-      text += bytes.toString('utf8');
-    });
-    socket.on('error', () => resolve(null));
-    socket.on('end', () => resolve(text.startsWith('{"instances"') ? text : null));
-  });
-}
-
-const ERRORS = [
-  ...[
-    'packet_len_err',
-    'ip_ttl_err',
-    'invalid_type_rcvd',
-    'advert_interval_err',
-    'addr_list_err',
-    'chk_err',
-    'vers_err',
-  ],
-  ...['invalid_authtype', 'authtype_mismatch', 'auth_failure'],
-];
-
-function addressText(bytes: Uint8Array): string {
-  return bytes.length === 4 ? bytes.join('.') : ipv6ToText(bytes, 0);
 }

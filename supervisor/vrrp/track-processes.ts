@@ -5,6 +5,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { VrrpModel, VrrpTrackProcess } from '../../core/model/vrrp.ts';
+import type { TrackedProcessStatus } from './status.ts';
 import type { TrackReport } from './track-scripts.ts';
 
 const LOOK_MS = 250;
@@ -15,6 +16,7 @@ interface Watched {
   told: boolean | null;
   since: number; // performance.now() of when the present verdict began
   verdict: boolean;
+  count: number;
 }
 
 export class TrackProcesses {
@@ -29,7 +31,7 @@ export class TrackProcesses {
   configure(model: VrrpModel): void {
     this.stop();
     const since = performance.now();
-    this.watched = model.trackProcesses.map((tracked) => ({ tracked, told: null, since, verdict: false }));
+    this.watched = model.trackProcesses.map((tracked) => ({ tracked, told: null, since, verdict: false, count: 0 }));
     if (this.watched.length === 0) return;
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.look();
@@ -40,13 +42,23 @@ export class TrackProcesses {
     this.timer = null;
   }
 
+  status(): TrackedProcessStatus[] {
+    return this.watched.map(({ tracked, told, verdict, count }) => ({
+      name: tracked.name,
+      up: told ?? false,
+      count,
+      waiting: told === null || told === verdict ? '' : verdict ? 'fork' : 'terminate',
+    }));
+  }
+
   private look(): void {
-    const running = readProcesses();
+    const running = readProcesses(this.watched.some(({ tracked }) => needsWords(tracked)));
     const now = performance.now();
     for (const each of this.watched) {
       const { tracked } = each;
       const count = running.filter((process) => matches(tracked, process)).length;
       const verdict = count >= tracked.quorum && (tracked.quorumMax < 0 || count <= tracked.quorumMax);
+      each.count = count;
       if (verdict !== each.verdict) {
         each.verdict = verdict;
         each.since = now;
@@ -70,13 +82,18 @@ interface RunningProcess {
   words: readonly string[]; // its command line
 }
 
-function readProcesses(): RunningProcess[] {
+/** `withWords`: their command lines too, which cost another look at each. Zombies run no more. */
+function readProcesses(withWords: boolean): RunningProcess[] {
   const found: RunningProcess[] = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      const comm = readFileSync(`/proc/${name}/comm`, 'latin1').trimEnd();
-      const words = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0').slice(0, -1);
+      // `123 (name) S …`; the name may hold anything.
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      const end = stat.lastIndexOf(')');
+      if (/[ZX]/.test(stat[end + 2] ?? 'X')) continue;
+      const comm = stat.slice(stat.indexOf('(') + 1, end);
+      const words = withWords ? readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0').slice(0, -1) : [];
       found.push({ comm, words });
     } catch {
       // It ended while we looked.
@@ -85,6 +102,8 @@ function readProcesses(): RunningProcess[] {
   return found;
 }
 
+const needsWords = (tracked: VrrpTrackProcess): boolean => tracked.fullCommand || tracked.parameterMatch !== 'none';
+
 /** Whether a process is one of those that are tracked. */
 export function matches(tracked: VrrpTrackProcess, process: RunningProcess): boolean {
   const [program = '', ...parameters] = process.words;
@@ -92,15 +111,15 @@ export function matches(tracked: VrrpTrackProcess, process: RunningProcess): boo
     ? program === tracked.process
     : process.comm === tracked.process.slice(tracked.process.lastIndexOf('/') + 1).slice(0, COMM_BYTES_MAX);
   if (!isNamed) return false;
-  if (tracked.parameterMatch === 'none') return parameters.length === 0;
   const wanted = tracked.parameters;
-  if (wanted.length === 0) return true;
   switch (tracked.parameterMatch) {
+    case 'none':
+      return true;
     case 'exact':
       return parameters.length === wanted.length && wanted.every((word, index) => word === parameters[index]);
-    case 'initial':
+    case 'partial': // the first ones are these
       return wanted.every((word, index) => word === parameters[index]);
-    case 'partial':
+    case 'initial': // and the last of them may be longer
       return wanted.every((word, index) => {
         const given = parameters[index] ?? '';
         return index === wanted.length - 1 ? given.startsWith(word) : given === word;

@@ -7,6 +7,7 @@
 import type { VrrpModel, VrrpScript } from '../../core/model/vrrp.ts';
 import type { VrrpTrackResult } from '../../core/model/vrrp-worker.ts';
 import { runScript, type ScriptEnd } from './child.ts';
+import type { TrackedScriptStatus } from './status.ts';
 
 export interface TrackReport {
   result: (result: VrrpTrackResult) => void;
@@ -42,6 +43,7 @@ export function judge(
 
 export class TrackScripts {
   private runners: Runner[] = [];
+  private allGroups = false;
   private readonly report: TrackReport;
 
   constructor(report: TrackReport) {
@@ -50,6 +52,7 @@ export class TrackScripts {
 
   /** Runs what somebody tracks; scripts that stay as they are keep their count. */
   configure(model: VrrpModel): void {
+    this.allGroups = model.operation?.supplementaryGroups ?? false;
     const tracked = new Set<string>();
     for (const holder of [...model.instances, ...model.groups]) {
       for (const each of holder.tracked) if (each.kind === 'script') tracked.add(each.name);
@@ -68,6 +71,17 @@ export class TrackScripts {
   stop(): void {
     for (const runner of this.runners) stop(runner);
     this.runners = [];
+  }
+
+  status(): TrackedScriptStatus[] {
+    return this.runners.map(({ script, result, known, end, lastText }) => ({
+      name: script.name,
+      result,
+      known,
+      up: known && result >= script.rise,
+      running: end !== null,
+      last: lastText,
+    }));
   }
 
   private start(script: VrrpScript): Runner {
@@ -93,7 +107,9 @@ export class TrackScripts {
     const { script } = runner;
     const { command, shell, uid, gid } = script;
     const timeoutMs = script.timeoutMs || script.intervalMs;
-    runner.end = runScript({ command, shell, uid, gid, timeoutMs }, (end) => this.ended(runner, end));
+    runner.end = runScript({ command, shell, uid, gid, timeoutMs, allGroups: this.allGroups }, (end) =>
+      this.ended(runner, end),
+    );
   }
 
   private ended(runner: Runner, end: ScriptEnd): void {

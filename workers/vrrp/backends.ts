@@ -25,6 +25,11 @@ export class BackendTracking {
     this.watched = names.size > 0;
   }
 
+  /** As told last. */
+  status(): { name: string; serversUp: number }[] {
+    return [...this.told].map(([name, serversUp]) => ({ name, serversUp }));
+  }
+
   /** What changed since the last look; everything at the first. Costs one load when nothing did. */
   news(): TrackedFact[] {
     if (!this.watched) return [];

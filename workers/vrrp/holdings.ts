@@ -16,7 +16,7 @@ import {
   IFA_F_NOPREFIXROUTE,
 } from '../../core/netlink/address.ts';
 import { MessageWriter } from '../../core/netlink/message.ts';
-import { encodeDeleteRoute, encodeNewRoute, encodeReplaceRoute } from '../../core/netlink/route.ts';
+import { encodeDeleteRoute, encodeNewRoute } from '../../core/netlink/route.ts';
 import { encodeDeleteRule, encodeNewRule } from '../../core/netlink/rule.ts';
 import { EADDRNOTAVAIL, EEXIST, ENODEV, ENOENT, ESRCH, errnoText } from '../../core/sys/errno.ts';
 import { formatAddress, parseAddress, sameAddress } from '../../core/vrrp/address.ts';
@@ -95,8 +95,10 @@ export class Holdings {
   takeLost(): Held[] {
     const missing = [...this.held.values()].filter((each) => !this.interfaces.has(each.ifindex, each.address));
     const lost: Held[] = [];
+    // One look at the kernel for all of them.
+    if (missing.length > 0) this.interfaces.confirm(missing[0]!.ifindex, missing[0]!.address);
     for (const each of missing) {
-      if (this.interfaces.confirm(each.ifindex, each.address)) continue;
+      if (this.interfaces.has(each.ifindex, each.address)) continue;
       this.held.delete(keyOf(each.ifindex, each.address));
       if (each.tracked) lost.push(each);
     }
@@ -114,11 +116,8 @@ export class Holdings {
         this.log(`route to ${route.to}: ${spec}`);
         continue;
       }
-      let answer = this.kernel.command(encodeNewRoute(this.writer, spec, this.kernel.nextSequence()));
-      // One of a dead process may differ in what is not part of the key: ours takes its place.
-      if (answer.errno === EEXIST) {
-        answer = this.kernel.command(encodeReplaceRoute(this.writer, spec, this.kernel.nextSequence()));
-      }
+      const answer = this.kernel.command(encodeNewRoute(this.writer, spec, this.kernel.nextSequence()));
+      if (answer.errno === EEXIST && spec.mode !== 'add') continue;
       if (answer.errno !== 0) this.complain(`adding the route to ${route.to}`, answer);
     }
   }

@@ -3,6 +3,7 @@
 // Addresses of a link are dumped anew when any of them changed, since their order says which is primary. Facts about a
 // link are told only when they differ from what was told last.
 
+import type { VrrpLink } from '../../core/model/vrrp.ts';
 import {
   type AddressInfo,
   encodeGetAddresses,
@@ -25,7 +26,9 @@ import {
 import { MessageWriter, type NetlinkMessage } from '../../core/netlink/message.ts';
 import { isLinkLocal6, sameAddress } from '../../core/vrrp/address.ts';
 import type { LinkFact } from '../../core/vrrp/contract.ts';
+import { nowMs } from './clock.ts';
 import { COMMAND_BYTES_MAX, type Kernel } from './kernel.ts';
+import { LinkStates } from './link-states.ts';
 
 /** Says whether an address of a link is one of ours to move, and so no source for adverts. */
 export type IsVirtual = (address: AddressInfo) => boolean;
@@ -43,11 +46,13 @@ export class Interfaces {
   private readonly told = new Map<number, LinkFact>();
   private readonly kernel: Kernel;
   private readonly isVirtual: IsVirtual;
+  private readonly states: LinkStates;
   private readonly writer = new MessageWriter(COMMAND_BYTES_MAX);
 
-  constructor(kernel: Kernel, isVirtual: IsVirtual) {
+  constructor(kernel: Kernel, isVirtual: IsVirtual, states = new LinkStates(() => {})) {
     this.kernel = kernel;
     this.isVirtual = isVirtual;
+    this.states = states;
   }
 
   byName(name: string): LinkInfo | null {
@@ -94,8 +99,23 @@ export class Interfaces {
     return moved ? this.news() : { changed: [], goneIndexes: [], moved };
   }
 
+  /** When news() may tell something though the kernel did not; Infinity: never. */
+  get nextMs(): number {
+    return this.states.nextMs;
+  }
+
+  close(): void {
+    this.states.close();
+  }
+
+  /** What the file says of links. */
+  configure(links: readonly VrrpLink[]): void {
+    this.states.configure(links, nowMs());
+  }
+
   /** Facts that differ from what was told before. */
   news(): LinkNews {
+    this.states.poll(nowMs());
     const changed: LinkFact[] = [];
     const goneIndexes = [...this.told.keys()].filter((ifindex) => !this.links.has(ifindex));
     for (const ifindex of goneIndexes) this.told.delete(ifindex);
@@ -107,6 +127,11 @@ export class Interfaces {
       changed.push(fact);
     }
     return { changed, goneIndexes, moved: true };
+  }
+
+  /** Every link as it was told last, for `weir vrrp`. */
+  standings(): { name: string; up: boolean }[] {
+    return [...this.told.values()].map(({ name, up }) => ({ name, up }));
   }
 
   /** True when `address` is really on the link: asks the kernel. */
@@ -133,9 +158,12 @@ export class Interfaces {
   }
 
   // A virtual interface runs when its base does; the kernel marks it so a little later.
-  private isRunning(link: LinkInfo): boolean {
-    const base = link.kind === 'macvlan' ? this.links.get(link.parentIndex) : undefined;
-    return ((base ?? link).flags & IFF_RUNNING) !== 0;
+  private isUp(link: LinkInfo): boolean {
+    const isVirtual = (link.kind === 'macvlan' || link.kind === 'ipvlan') && !link.parentIsElsewhere;
+    const base = isVirtual ? this.links.get(link.parentIndex) : undefined;
+    const { name, flags } = base ?? link;
+    const isRunning = (flags & IFF_UP) !== 0 && (flags & IFF_RUNNING) !== 0;
+    return this.states.isUp(name, isRunning, nowMs()) && (base === undefined || (link.flags & IFF_UP) !== 0);
   }
 
   private refreshAddresses(): boolean {
@@ -159,6 +187,7 @@ export class Interfaces {
     if (info === null) return false;
     if (message.type === RTM_DELLINK) {
       this.addresses.delete(info.index);
+      this.states.forget(info.name);
       return this.links.delete(info.index);
     }
     this.links.set(info.index, info);
@@ -169,7 +198,7 @@ export class Interfaces {
     return {
       ifindex: link.index,
       name: link.name,
-      up: (link.flags & IFF_UP) !== 0 && this.isRunning(link),
+      up: this.isUp(link),
       primary4: this.primary4Of(link.index),
       linkLocal: this.linkLocalOf(link.index),
       addresses: this.addressesOf(link.index).map((each) => each.address),

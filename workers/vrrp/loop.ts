@@ -4,6 +4,9 @@
 // posts needs no turn of its own. So neither promises nor timers of anybody else stand between a deadline and its
 // advert. Order within a turn: links first (who may send), then packets (a waiting advert of the master counts, though
 // we woke late), then time, then messages.
+//
+// A successor (VrrpWorkerData.waits) goes through the same turns with its router not started and its actions muted: it
+// learns links, scripts and reloads, and keeps the packets of the last moments. 'adopt' makes it the router.
 
 import type { VrrpInstance, VrrpModel } from '../../core/model/vrrp.ts';
 import type { FromVrrpWorker, ToVrrpWorker, VrrpQuestion, VrrpWorkerData } from '../../core/model/vrrp-worker.ts';
@@ -12,20 +15,25 @@ import { RTMGRP_LINK } from '../../core/netlink/link.ts';
 import { POLLIN } from '../../core/sys/abi.ts';
 import * as libc from '../../core/sys/libc.ts';
 import { PacketIo, Poller } from '../../core/sys/packet-io.ts';
+import { setOrdinary } from '../../core/sys/realtime.ts';
 import { addressOf, formatAddress } from '../../core/vrrp/address.ts';
-import type { AdvertFact, ExportedState, Intent } from '../../core/vrrp/contract.ts';
+import type { AdvertFact, Intent } from '../../core/vrrp/contract.ts';
 import { VrrpRouter } from '../../core/vrrp/router.ts';
 import { Actions } from './actions.ts';
 import { Announcer } from './announce.ts';
 import { BackendTracking } from './backends.ts';
+import { Bfd } from './bfd.ts';
 import { nowMs } from './clock.ts';
 import { Figures } from './figures.ts';
+import { Filter } from './filter.ts';
 import { ADDRESS_PROTOCOL, Holdings } from './holdings.ts';
 import { Interfaces, type LinkNews } from './interfaces.ts';
 import { Kernel } from './kernel.ts';
+import { LinkStates } from './link-states.ts';
 import { applyScheduling, missingCapability, type Standing } from './privileges.ts';
-import { rehearse } from './rehearsal.ts';
+import { Rehearsal } from './rehearsal.ts';
 import { type Listening, Sockets } from './sockets.ts';
+import { Claim, type Estate, Overheard } from './succession.ts';
 import { Vmacs } from './vmac.ts';
 
 const PACKET_BYTES_MAX = 256 * 1024; // a netlink dump's datagram is larger than any packet
@@ -35,19 +43,25 @@ const BACKEND_LOOK_MS = 20; // how soon a change of server states is seen
 const SOCKET_RETRY_MS = 1_000;
 const PACKETS_PER_TURN_MAX = 32; // of one socket: a flood does not keep our own adverts waiting
 const PRIORITY_OWNER = 255;
-const REHEARSED_MAX = 4; // instances
-const REHEARSAL_ROUNDS = 20;
+const LATE_MS = 1; // beyond it a deadline is not believed without another look at the sockets
+const OFFER_MS_MAX = 500; // how long an heir may take to wake up, with nothing due
+const OFFER_LATE_MS = 4; // how late what is due may become for its sake
+const WARM_EVERY_MS = 1_000; // how often a takeover is rehearsed, so that its code stays compiled and at hand
+const WARM_ROOM_MS = 4; // and only when no deadline is nearer
 
 /** The thread's way to its supervisor. */
 export interface Line {
   post: (message: FromVrrpWorker) => void;
   /** The next message, or null when there is none; never waits. */
   take: () => ToVrrpWorker | null;
+  /** Sends to a thread that waits for our state; `heir` came with 'hand-over'. */
+  pass: (heir: object, message: ToVrrpWorker) => void;
 }
 
 export class VrrpLoop {
   private readonly data: VrrpWorkerData;
   private readonly line: Line;
+  private readonly complain: (text: string) => void;
   private readonly io = new PacketIo(PACKET_BYTES_MAX);
   private readonly poller = new Poller(FD_COUNT_MAX);
   private readonly figures = new Figures();
@@ -55,16 +69,24 @@ export class VrrpLoop {
   private readonly kernel: Kernel;
   private readonly interfaces: Interfaces;
   private readonly holdings: Holdings;
+  private readonly filter: Filter;
   private readonly sockets: Sockets;
   private readonly vmacs: Vmacs;
   private readonly announcer: Announcer;
   private readonly actions: Actions;
   private readonly router: VrrpRouter;
-  private readonly standing: Standing;
+  private readonly bfd: Bfd;
+  private readonly rehearsal: Rehearsal;
+  private warmAtMs = 0;
+  private standing: Standing = { realtime: false, memoryLocked: false };
   private model: VrrpModel;
   private backends: BackendTracking;
   private virtualOwners = new Map<string, number>(); // by address text: the highest priority of those who want it
   private running = true;
+  private isWaiting: boolean;
+  private readonly overheard = new Overheard();
+  private heir: object | null = null; // how to reach the thread that waits for our role
+  private readonly heard = new Map<string, number>(); // by socket: the stamp of the last packet acted on
   private retryAtMs = Number.POSITIVE_INFINITY;
   private readonly wakeBytes = new Uint8Array(8);
 
@@ -74,38 +96,69 @@ export class VrrpLoop {
     this.line = line;
     this.model = data.model;
     const complain = (text: string): void => line.post({ kind: 'log', level: 'error', text });
-    this.standing = applyScheduling(data.model.global, complain);
+    this.complain = complain;
     this.kernel = new Kernel(this.io, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
-    this.interfaces = new Interfaces(this.kernel, (address) => this.isVirtual(address));
+    this.interfaces = new Interfaces(this.kernel, (address) => this.isVirtual(address), new LinkStates(complain));
     this.holdings = new Holdings(this.kernel, this.interfaces, complain);
+    this.filter = new Filter(this.io, complain);
     this.sockets = new Sockets(this.io, this.interfaces, complain);
-    this.vmacs = new Vmacs(this.kernel, this.interfaces, complain);
+    this.vmacs = new Vmacs(this.kernel, this.interfaces, this.filter, complain);
     this.announcer = new Announcer(this.io);
-    const { sockets, interfaces, holdings, announcer, vmacs, figures } = this;
-    this.actions = new Actions({ sockets, interfaces, holdings, announcer, vmacs, figures, post: line.post });
+    const { sockets, interfaces, holdings, filter, announcer, vmacs, figures } = this;
+    this.actions = new Actions({ sockets, interfaces, holdings, filter, announcer, vmacs, figures, post: line.post });
     this.backends = new BackendTracking(data.model, data.serverWords, data.backends);
     this.router = new VrrpRouter(data.model, { wallMs: Date.now });
+    this.bfd = new Bfd(this.io, {
+      log: (level, text) => line.post({ kind: 'log', level, text }),
+      tell: (name, up) => this.tellBfd(name, up),
+    });
+    const { io, kernel } = this;
+    this.rehearsal = new Rehearsal({ io, kernel, interfaces, sockets, announcer, vmacs }, data.model);
+    // At first everyone waits: prepare() must not disturb who is the router until now.
+    this.isWaiting = true;
+    this.actions.isMuted = true;
+    this.vmacs.isIdle = true;
   }
 
   /** Runs until told to stop. What is thrown here releases the addresses first. */
   run(): void {
     try {
-      this.begin();
+      this.prepare();
+      if (this.data.state !== null) this.adopt(this.data.state as Estate, this.data.stateTakenAtMs);
+      else if (this.data.waits) this.line.post({ kind: 'prepared' });
+      else this.startAfresh();
       while (this.running) this.turn();
     } catch (fault) {
-      this.release();
+      if (!this.isWaiting) this.release();
       throw fault;
     } finally {
       this.close();
     }
   }
 
-  private begin(): void {
-    const { model } = this;
-    this.learn(model);
+  // Everything that changes nothing on the machine, so that a predecessor may still be the router.
+  private prepare(): void {
+    this.learn(this.model);
     if (!this.interfaces.refresh()) throw new Error('the kernel does not list its interfaces');
-    const takenOver = this.data.state !== null;
-    if (!takenOver) this.clearLeftovers(model);
+    this.vmacs.make(this.model);
+    this.syncSockets();
+    this.tell(this.interfaces.news());
+    this.rehearsal.whole();
+    // Not before: at the same priority as a predecessor's thread, the rehearsal would stand in its way.
+    this.standing = applyScheduling(this.model.global, this.complain);
+  }
+
+  private actNow(): void {
+    this.isWaiting = false;
+    this.actions.isMuted = false;
+    this.vmacs.isIdle = false;
+  }
+
+  private startAfresh(): void {
+    const { model } = this;
+    this.actNow();
+    this.clearLeftovers(model);
+    this.filter.start();
     this.vmacs.make(model);
     for (const address of model.staticAddresses) {
       this.holdings.addAddress(address, address.interfaceName, address.interfaceName);
@@ -113,14 +166,60 @@ export class VrrpLoop {
     this.holdings.addRoutes(model.staticRoutes);
     this.holdings.addRules(model.staticRules);
     this.syncSockets();
-    rehearse(model);
-    if (takenOver) this.takeOver(this.data.state as ExportedState);
     this.tell(this.interfaces.news());
     this.tellBackends();
     this.drainMessages(); // what is known of scripts already
+    this.bfd.configure(this.model, nowMs());
+    this.openBfd();
     this.router.start(nowMs(), this.intents);
     this.actions.carryOut(this.intents);
     this.line.post({ kind: 'ready' });
+  }
+
+  // Role and timers of a predecessor that sends nothing any more: what its neighbours wait for first, the rest after.
+  private adopt(estate: Estate, takenAtMs: number): void {
+    const now = nowMs();
+    this.router.importState(estate.router, Math.max(0, now - takenAtMs), now);
+    this.vmacs.adoptSettings(estate.settings);
+    for (const [key, stampMs] of estate.heard) this.heard.set(key, stampMs);
+    this.actNow();
+    this.bfd.configure(this.model, nowMs(), estate.bfd);
+    this.router.start(nowMs(), this.intents);
+    this.actions.carryOut(this.intents);
+    for (const fact of this.overheard.takeAfter(estate.heard, takenAtMs)) {
+      this.router.onAdvert(fact, nowMs(), this.intents);
+      this.actions.carryOut(this.intents);
+    }
+    this.time(nowMs());
+    this.line.post({ kind: 'ready' });
+    this.openBfd();
+    this.adoptHoldings();
+    this.filter.start();
+    this.vmacs.make(this.model);
+    this.syncSockets();
+    this.tell(this.interfaces.news());
+    this.tellLost();
+  }
+
+  private adoptHoldings(): void {
+    const { holdings, model } = this;
+    const status = this.router.status(nowMs());
+    const masters = new Set(status.filter((each) => each.state === 'master').map((each) => each.name));
+    for (const instance of model.instances) {
+      if (!masters.has(instance.name)) continue;
+      this.actions.adopt(instance);
+      for (const address of [...instance.addresses, ...instance.excluded]) {
+        const toldName = this.actions.toldName(instance.name, address, instance.interfaceName);
+        holdings.adoptAddress(
+          address,
+          this.actions.deviceName(instance.name, toldName, address.family, address.address),
+          toldName,
+        );
+      }
+    }
+    for (const address of model.staticAddresses) {
+      holdings.adoptAddress(address, address.interfaceName, address.interfaceName);
+    }
   }
 
   private turn(): void {
@@ -130,37 +229,64 @@ export class VrrpLoop {
     // Before anything opens or closes sockets, which starts the poller's list anew.
     const isWoken = this.poller.ready(0) !== 0;
     const readable = this.sockets.listening.filter((_, index) => this.poller.ready(index + 2) !== 0);
-    if (this.poller.ready(1) !== 0) this.monitor();
+    const bfdStart = this.sockets.listening.length + 2;
+    const bfdReadable = this.bfd.receiving.filter((_, index) => this.poller.ready(index + bfdStart) !== 0);
+    // While we add addresses, the news are our own doing, and each look at them lists all addresses.
+    if (this.poller.ready(1) !== 0 && !this.actions.isBehind) this.monitor();
     for (const each of readable) if (this.sockets.listening.includes(each)) this.receive(each);
+    for (const each of bfdReadable) this.bfd.receive(each, nowMs());
     this.time(nowMs());
+    if (nowMs() >= this.bfd.deadlineMs && this.bfd.onTime(nowMs())) this.watch();
     if (isWoken) {
       libc.read(this.data.wakeFd, this.wakeBytes, 8);
       this.drainMessages();
+      if (!this.running) return;
     }
+    if (this.actions.isBehind) this.actions.proceed();
     this.tellBackends();
     if (nowMs() >= this.retryAtMs) this.syncSockets();
+    if (nowMs() >= this.interfaces.nextMs) this.tell(this.interfaces.news());
+    this.actions.onTime(nowMs());
+    this.keepWarm(nowMs());
     this.figures.turnDone(nowMs() - wokenMs);
   }
 
   private waitMs(deadlineMs: number): number {
+    if (this.actions.isBehind) return 0;
     const now = nowMs();
-    let waitMs = Math.min(WAIT_MS_MAX, deadlineMs - now, this.retryAtMs - now);
-    if (this.backends.watched) waitMs = Math.min(waitMs, BACKEND_LOOK_MS);
-    return Math.max(0, waitMs);
+    let waitMs = Math.min(
+      WAIT_MS_MAX,
+      deadlineMs - now,
+      this.retryAtMs - now,
+      this.interfaces.nextMs - now,
+      this.actions.nextMs - now,
+    );
+    if (this.backends.watched && !this.isWaiting) waitMs = Math.min(waitMs, BACKEND_LOOK_MS);
+    return Math.max(0, Math.min(waitMs, this.bfd.deadlineMs - now));
   }
 
   private time(now: number): void {
-    const { deadlineMs } = this.router;
-    if (now < deadlineMs) return;
-    this.figures.deadlineMet(now - deadlineMs);
+    if (now < this.router.deadlineMs) return;
+    // The machine may have stood still since we looked: what came in before `now` counts, however late we are.
+    if (now - this.router.deadlineMs > LATE_MS) {
+      for (const each of this.sockets.listening) this.receive(each);
+      if (now < this.router.deadlineMs) return;
+    }
+    this.figures.deadlineMet(now - this.router.deadlineMs);
     this.router.onTime(now, this.intents);
     this.actions.carryOut(this.intents);
+  }
+
+  private keepWarm(now: number): void {
+    if (now < this.warmAtMs || this.router.deadlineMs - now < WARM_ROOM_MS) return;
+    this.warmAtMs = now + WARM_EVERY_MS;
+    this.rehearsal.once();
   }
 
   private receive(listening: Listening): void {
     const isInet6 = listening.family === 'inet6';
     for (let count = 0; count < PACKETS_PER_TURN_MAX; count++) {
-      const length = this.io.receive(listening.fd, isInet6);
+      const length = this.io.receive(listening.fd, true);
       if (length < 0) return;
       this.figures.packetsIn++;
       if (this.io.truncated) {
@@ -175,6 +301,12 @@ export class VrrpLoop {
         destination: isInet6 ? this.io.destination6.slice() : NO_BYTES,
         hopLimit: isInet6 ? this.io.hopLimit : -1,
       };
+      const { stampMs } = this.io;
+      if (this.isWaiting) {
+        this.overheard.keep(listening.key, stampMs, nowMs(), fact);
+        continue;
+      }
+      if (stampMs > 0) this.heard.set(listening.key, stampMs);
       this.router.onAdvert(fact, nowMs(), this.intents);
       this.actions.carryOut(this.intents);
     }
@@ -186,6 +318,10 @@ export class VrrpLoop {
     this.tell(news);
     this.vmacs.make(this.model);
     this.syncSockets();
+    this.tellLost();
+  }
+
+  private tellLost(): void {
     for (const lost of this.holdings.takeLost()) {
       this.router.onAddressLost(lost.toldName, lost.address, nowMs(), this.intents);
       this.actions.carryOut(this.intents);
@@ -203,8 +339,18 @@ export class VrrpLoop {
     this.actions.carryOut(this.intents);
   }
 
+  private tellBfd(name: string, up: boolean): void {
+    this.router.onTracked({ kind: 'bfd', name, up, value: 0, serversUp: 0 }, nowMs(), this.intents);
+    this.actions.carryOut(this.intents);
+  }
+
+  private openBfd(): void {
+    this.bfd.open(nowMs());
+    this.watch();
+  }
+
   private drainMessages(): void {
-    for (;;) {
+    while (this.running) {
       const message = this.line.take();
       if (message === null) return;
       this.onMessage(message);
@@ -223,16 +369,52 @@ export class VrrpLoop {
       case 'ping':
         return this.line.post({ kind: 'pong', id: message.id });
       case 'stop':
-        this.release();
+        if (!this.isWaiting) this.release();
         this.running = false;
         return this.line.post({ kind: 'stopped' });
       case 'hand-over':
-        this.answer(message.id, 'export');
-        this.running = false;
-        return;
+        return this.handOver(message);
+      case 'adopt':
+        if (!this.isWaiting) return; // it came both ways
+        if (message.claim !== null && !new Claim(message.claim).take()) return; // too late: the other goes on
+        if (message.state === null) return this.startAfresh();
+        return this.adopt(message.state as Estate, message.takenAtMs);
       case 'crash':
         throw new Error('crashed on request of a test');
     }
+  }
+
+  // Nothing is released and nothing more is done: the heir answers for it from the moment it has the claim. Whether it
+  // is alive and awake shows before anything is due; if not, this thread goes on as if nothing had been.
+  private handOver(message: Extract<ToVrrpWorker, { kind: 'hand-over' }>): void {
+    const { id, claim } = message;
+    const { post } = this.line;
+    if (this.isWaiting) return post({ kind: 'answer', id, answer: { kind: 'done' } });
+    this.actions.finish();
+    const takenAtMs = nowMs();
+    const state = this.estate(takenAtMs);
+    this.heir = message.heir ?? this.heir;
+    if (claim !== null && this.heir !== null) {
+      this.line.pass(this.heir, { kind: 'adopt', state, takenAtMs, claim });
+      libc.eventfd_write(message.heirWakeFd, 1);
+      const dueInMs = Math.max(0, this.router.deadlineMs - nowMs());
+      const waitMs = Math.min(OFFER_MS_MAX, dueInMs + OFFER_LATE_MS);
+      if (!new Claim(claim).giveWithin(waitMs)) return post({ kind: 'answer', id, answer: { kind: 'done' } });
+    }
+    this.running = false;
+    this.actions.isMuted = true;
+    setOrdinary();
+    post({ kind: 'answer', id, answer: { kind: 'state', state, takenAtMs } });
+  }
+
+  private estate(now: number): Estate {
+    return {
+      version: 1,
+      router: this.router.exportState(now),
+      bfd: this.bfd.exportState(now),
+      heard: [...this.heard],
+      settings: this.vmacs.settings(),
+    };
   }
 
   private reload(model: VrrpModel, backends: VrrpWorkerData['backends']): void {
@@ -241,9 +423,15 @@ export class VrrpLoop {
     this.learn(model);
     this.vmacs.make(model);
     this.syncSockets();
-    this.replaceStatics(before, model);
+    if (!this.isWaiting) this.replaceStatics(before, model);
+    // Before what tracks it: a session that is new is known to be down.
+    if (!this.isWaiting) {
+      this.bfd.configure(model, nowMs());
+      this.openBfd();
+    }
     this.router.reload(model, nowMs(), this.intents);
     this.actions.carryOut(this.intents);
+    this.actions.finish(); // before links and instances go
     this.actions.forget(model);
     this.vmacs.prune(model);
     this.backends = new BackendTracking(model, this.data.serverWords, backends);
@@ -272,20 +460,37 @@ export class VrrpLoop {
         const { errorCount: netlinkErrors, overrunCount: netlinkOverruns } = this.kernel;
         const figures = this.figures.snapshot({ ...this.standing, netlinkErrors, netlinkOverruns });
         const instances = this.router.status(now);
+        const sockets = this.sockets.describe();
+        const backends = this.backends.status();
+        const links = this.interfaces.standings();
+        const bfd = this.bfd.status(now);
+        const bfdDrops = this.bfd.drops;
         return post({
           kind: 'answer',
           id,
-          answer: { kind: 'status', instances, groups: this.router.groups(), nowMs: now, figures },
+          answer: {
+            kind: 'status',
+            instances,
+            groups: this.router.groups(),
+            nowMs: now,
+            figures,
+            sockets,
+            backends,
+            links,
+            bfd,
+            bfdDrops,
+          },
         });
       }
       case 'export':
         return post({
           kind: 'answer',
           id,
-          answer: { kind: 'state', state: this.router.exportState(now), takenAtMs: now },
+          answer: { kind: 'state', state: this.estate(now), takenAtMs: now },
         });
       case 'clear-counters':
         this.router.clearCounters();
+        this.bfd.clearCounters();
         return post({ kind: 'answer', id, answer: { kind: 'done' } });
     }
   }
@@ -294,20 +499,27 @@ export class VrrpLoop {
   private release(): void {
     this.router.stop(nowMs(), this.intents);
     this.actions.carryOut(this.intents);
+    this.actions.finish();
+    this.bfd.stop(nowMs());
     this.holdings.removeRules(this.model.staticRules);
     this.holdings.removeRoutes(this.model.staticRoutes);
     for (const address of this.model.staticAddresses) this.holdings.removeAddress(address, address.interfaceName);
     this.vmacs.close();
+    this.filter.clear();
   }
 
   private close(): void {
     this.sockets.close();
+    this.bfd.close();
     this.announcer.close();
     this.kernel.close();
+    this.filter.close();
+    this.interfaces.close();
   }
 
   private learn(model: VrrpModel): void {
     this.actions.learn(model);
+    this.rehearsal.learn(model);
     this.virtualOwners = new Map();
     for (const instance of model.instances) {
       for (const each of [...instance.addresses, ...instance.excluded]) {
@@ -338,48 +550,20 @@ export class VrrpLoop {
       this.holdings.removeRoutes(instance.routes);
     }
     this.interfaces.refresh();
-    this.rehearseHoldings(model);
-  }
-
-  // The way through netlink and the frames of an announcement, before they are needed in a hurry: nothing is held yet,
-  // so there is nothing to remove, and nothing is announced.
-  private rehearseHoldings(model: VrrpModel): void {
-    for (const instance of model.instances.slice(0, REHEARSED_MAX)) {
-      const link = this.interfaces.byName(instance.interfaceName);
-      const [address] = instance.addresses;
-      if (link === null || address === undefined) continue;
-      const bytes = addressOf(address.address);
-      this.announcer.announce(link, bytes, 0);
-      // An owner's virtual address may be the interface's own: that one stays.
-      if (this.interfaces.has(link.index, bytes)) continue;
-      for (let round = 0; round < REHEARSAL_ROUNDS; round++) {
-        this.holdings.removeAddress(address, instance.interfaceName);
-      }
-    }
-  }
-
-  private takeOver(state: ExportedState): void {
-    const now = nowMs();
-    this.router.importState(state, Math.max(0, now - this.data.stateTakenAtMs), now);
-    const masters = new Set(state.instances.filter((each) => each.state === 'master').map((each) => each.name));
-    for (const instance of this.model.instances) {
-      if (!masters.has(instance.name)) continue;
-      for (const address of [...instance.addresses, ...instance.excluded]) {
-        const toldName = address.interfaceName || instance.interfaceName;
-        this.holdings.adoptAddress(address, this.actions.deviceName(instance.name, toldName), toldName);
-      }
-    }
   }
 
   private syncSockets(): void {
     this.sockets.sync(this.model, (instance: VrrpInstance) => {
       return this.vmacs.nameOf(instance.name) || instance.interfaceName;
     });
-    this.poller.watch(
-      [this.data.wakeFd, this.kernel.monitorFd, ...this.sockets.listening.map((each) => each.fd)],
-      POLLIN,
-    );
+    for (const each of this.model.instances) this.actions.openSender(each);
+    this.watch();
     this.retryAtMs = this.sockets.incomplete ? nowMs() + SOCKET_RETRY_MS : Number.POSITIVE_INFINITY;
+  }
+
+  private watch(): void {
+    const sockets = [...this.sockets.listening, ...this.bfd.receiving];
+    this.poller.watch([this.data.wakeFd, this.kernel.monitorFd, ...sockets.map((each) => each.fd)], POLLIN);
   }
 }
 

@@ -59,14 +59,13 @@ export function routeSpec(route: VirtualRoute, indexOf: IndexOf): RouteSpec | st
       flags: hop.onlink ? RTNH_F_ONLINK : 0,
     });
   }
-  const hasGateway = gateway !== null || nextHops.some((hop) => hop.gateway !== null);
   return {
     family: route.family,
     destination,
     prefix: route.prefix,
     type,
     table: named(attributes, TABLES, RT_TABLE_MAIN, 'table'),
-    scope: route.family === 'inet6' ? 0 : named(attributes, SCOPES, scopeOf(type, hasGateway), 'scope'),
+    scope: route.family === 'inet6' ? 0 : named(attributes, SCOPES, scopeOf(type), 'scope'),
     tos: number(attributes, 'tos', 0, 'dsfield'),
     protocol: number(attributes, 'protocol', RTPROT_KEEPALIVED),
     gateway,
@@ -82,7 +81,7 @@ export function routeSpec(route: VirtualRoute, indexOf: IndexOf): RouteSpec | st
     metrics: metricsOf(attributes),
     congestion: text(attributes, 'congctl'),
     nextHops,
-    mode: attributes['append'] === true ? 'append' : attributes['prepend'] === true ? 'prepend' : 'add',
+    mode: modeOf(attributes, type),
   };
 }
 
@@ -120,11 +119,16 @@ export function ruleSpec(rule: VirtualRule): RuleSpec | string {
   };
 }
 
-// As ip(8): what needs no gateway is on the link, what is ours on the host.
-function scopeOf(type: number, hasGateway: boolean): number {
+// As the kernel does by itself: before the others of the same destination. What is no way must be the only one.
+function modeOf(attributes: Attributes, type: number): RouteSpec['mode'] {
+  if (attributes['append'] === true) return 'append';
+  return attributes['add'] === true || type !== ROUTE_TYPES['unicast'] ? 'add' : 'prepend';
+}
+
+// keepalived says universe, also of what needs no gateway; only where the kernel takes no such scope we say its own.
+function scopeOf(type: number): number {
   if (type === ROUTE_TYPES['local'] || type === ROUTE_TYPES['nat']) return SCOPE_HOST;
-  if (type >= 3 && type <= 5) return SCOPE_LINK;
-  return type === ROUTE_TYPES['unicast'] && !hasGateway ? SCOPE_LINK : 0;
+  return type >= 3 && type <= 5 ? SCOPE_LINK : 0;
 }
 
 function actionOf(attributes: Attributes, goto: number, table: number): number {

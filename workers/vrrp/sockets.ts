@@ -5,6 +5,7 @@
 // a virtual MAC listens on the virtual interface: the kernel gives frames from the same MAC to that one alone.
 
 import type { VrrpInstance, VrrpModel } from '../../core/model/vrrp.ts';
+import type { VrrpSocket } from '../../core/model/vrrp-worker.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -31,6 +32,7 @@ import {
   SO_BINDTODEVICE,
   SO_PRIORITY,
   SO_RCVBUF,
+  SO_TIMESTAMPNS,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_RAW,
@@ -84,6 +86,7 @@ export class Sockets {
   private readonly hops = new Map<number, number>(); // by IPv6 sending fd: the limit that is set
   private readonly log: (text: string) => void;
   private readonly complained = new Set<string>();
+  private readonly users = new Map<string, string[]>(); // instances by key
 
   constructor(io: PacketIo, interfaces: Interfaces, log: (text: string) => void) {
     this.io = io;
@@ -94,9 +97,12 @@ export class Sockets {
   /** Opens what `model` wants and is possible now, closes what it no longer wants. True when the set changed. */
   sync(model: VrrpModel, deviceOf: DeviceOf): boolean {
     const wanted = new Map<string, Wanted>();
+    this.users.clear();
     for (const instance of model.instances) {
       const each = this.wantedBy(instance, deviceOf(instance), instance.strict ?? model.global.strict);
-      if (each !== null) wanted.set(each.key, each);
+      if (each === null) continue;
+      wanted.set(each.key, each);
+      this.users.set(each.key, [...(this.users.get(each.key) ?? []), instance.name]);
     }
     let changed = false;
     for (let index = this.listening.length - 1; index >= 0; index--) {
@@ -111,6 +117,23 @@ export class Sockets {
     }
     this.forgetSenders();
     return changed;
+  }
+
+  /** What is open, for the dumps. */
+  describe(): VrrpSocket[] {
+    return this.listening.map(({ key, fd, family }) => {
+      const [, protocol, deviceIndex, , , source, receiveBytes] = key.split('|');
+      return {
+        fdIn: fd,
+        fdOut: this.senders.get(`${family}|${deviceIndex}`) ?? -1,
+        interfaceName: this.interfaces.links.get(Number(deviceIndex))?.name ?? '',
+        family,
+        protocol: Number(protocol),
+        source: source ?? '',
+        receiveBytes: Number(receiveBytes),
+        instances: this.users.get(key) ?? [],
+      };
+    });
   }
 
   /** Whether something wanted could not be opened yet. */
@@ -136,6 +159,11 @@ export class Sockets {
     return failed;
   }
 
+  /** Before it is needed in a hurry; what cannot be had now is tried again with the first packet. */
+  openSender(family: 'inet' | 'inet6', deviceIndex: number): void {
+    this.sender(family, deviceIndex);
+  }
+
   close(): void {
     for (const { fd } of this.listening.splice(0)) libc.close(fd);
     for (const fd of this.senders.values()) libc.close(fd);
@@ -145,7 +173,9 @@ export class Sockets {
   private wantedBy(instance: VrrpInstance, device: string, isStrict: boolean): Wanted | null {
     const { family, interfaceName } = instance;
     const base = interfaceName === '' ? null : this.interfaces.byName(interfaceName);
-    const link = device === '' ? null : this.interfaces.byName(device);
+    const bound = interfaceName === '' ? (instance.vrf ?? '') : device; // a VRF's packets are its device's
+    const link = bound === '' ? null : this.interfaces.byName(bound);
+    if (bound !== '' && link === null) return null;
     if (interfaceName !== '' && (link === null || base === null)) return null; // it may come later
     const group = instance.unicast ? '' : instance.mcastGroup || (family === 'inet' ? GROUP4 : GROUP6);
     const source = instance.unicast ? this.unicastSource(instance, base?.index ?? 0) : '';
@@ -179,6 +209,7 @@ export class Sockets {
       const family = wanted.family === 'inet' ? AF_INET : AF_INET6;
       fd = check('socket', libc.socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, wanted.protocol));
       if (wanted.deviceName !== '') setOptionText(fd, SOL_SOCKET, SO_BINDTODEVICE, wanted.deviceName);
+      trySetOption(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
       if (wanted.receiveBytes > 0) trySetOption(fd, SOL_SOCKET, SO_RCVBUF, wanted.receiveBytes);
       if (wanted.family === 'inet') receive4(fd, wanted);
       else receive6(fd, wanted);

@@ -115,7 +115,7 @@ function newAddress(parsed: ParsedAddress, words: Words): Mutable<VirtualAddress
     peer: '',
     preferredLifetime: -1,
     homeAddress: false,
-    noDad: false,
+    noDad: parsed.family === 'inet6', // of use at once; who holds it is VRRP's to decide
     mngTmpAddr: false,
     noPrefixRoute: false,
     autojoin: false,
@@ -125,9 +125,12 @@ function newAddress(parsed: ParsedAddress, words: Words): Mutable<VirtualAddress
   };
 }
 
+/** In an address's `vmac` until complete.ts gives it a name. */
+export const VMAC_WANTED = '*';
+
 const FLAGS: Readonly<Record<string, (address: Mutable<VirtualAddress>) => void>> = {
   home: (address) => (address.homeAddress = true),
-  '-nodad': (address) => (address.noDad = true),
+  '-nodad': (address) => (address.noDad = false),
   mngtmpaddr: (address) => (address.mngTmpAddr = true),
   noprefixroute: (address) => (address.noPrefixRoute = true),
   autojoin: (address) => (address.autojoin = true),
@@ -162,9 +165,8 @@ function takeOption(entry: Entry, at: number): number {
     else takeTrackGroup(entry, value);
     return at + 2;
   }
-  if (!entry.isStatic && word === 'use_vmac') {
-    parse.diagnostics.notImplemented('use_vmac', 'only the instance can have a virtual MAC, not one address of it');
-  } else parse.warning(`Unknown configuration entry '${word}' for ip address - ignoring`);
+  if (!entry.isStatic && word === 'use_vmac') entry.address.vmac = VMAC_WANTED;
+  else parse.warning(`Unknown configuration entry '${word}' for ip address - ignoring`);
   return at + 1;
 }
 

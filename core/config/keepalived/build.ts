@@ -2,8 +2,10 @@
 
 import type {
   NotifyScripts,
+  VrrpDefaults,
   VrrpGlobal,
   VrrpInstance,
+  VrrpLink,
   VrrpModel,
   VrrpOperation,
   VrrpSyncGroup,
@@ -24,6 +26,14 @@ export function buildModel(parse: Parse, files: readonly string[]): VrrpModel {
     scripts: draft.scripts,
     trackFiles: draft.trackFiles,
     trackProcesses: draft.trackProcesses,
+    links: linksOf(parse),
+    addressVmacs: draft.addressVmacs.map(({ name, interfaceName, family, mac }) => ({
+      name,
+      interfaceName,
+      family,
+      mac,
+    })),
+    bfds: draft.bfdSessions,
     staticAddresses: draft.staticAddresses,
     staticRoutes: draft.staticRoutes,
     staticRules: draft.staticRules,
@@ -31,6 +41,8 @@ export function buildModel(parse: Parse, files: readonly string[]): VrrpModel {
     files: [...new Set(files)],
   };
 }
+
+const NFTABLES_STANDARD = 'keepalived';
 
 const ms = (us: number): number => us / 1_000;
 
@@ -45,6 +57,7 @@ function instanceOf(draft: InstanceDraft, parse: Parse): VrrpInstance {
     family,
     wantedState: draft.state ?? 'BACKUP',
     interfaceName: draft.interfaceName,
+    vrf: draft.vrf,
     vrid: draft.vrid,
     priority: draft.priority,
     advertIntMs: ms(draft.advertIntUs),
@@ -82,22 +95,55 @@ function instanceOf(draft: InstanceDraft, parse: Parse): VrrpInstance {
     ownerIgnoreAdverts: draft.ownerIgnoreAdverts ?? false,
     checksumPseudoHeader: !draft.checksumAsV2,
     garp: garpOf(draft, parse),
-    vmac: draft.useVmac
-      ? { name: draft.vmacName, transmitOnBase: draft.vmacXmitBase, netlinkNotify: draft.vmacNotify }
-      : null,
-    ipvlan: '',
+    vmac: vmacOf(draft),
+    ipvlan: draft.useIpvlan ? draft.vmacName : '',
     promoteSecondaries: draft.promoteSecondaries,
     nativeIpv6: draft.nativeIpv6,
     trackInterfaces: draft.trackInterfaces,
     tracked: draft.tracked.map(trackedObject),
     kernelRxBufBytes: draft.kernelRxBufBytes === 0 ? global.rxBufs.size : draft.kernelRxBufBytes,
     notify: notifyOf(draft),
+    notifyDeleted: draft.notifyDeleted,
     smtpAlert: draft.smtpAlert ?? false,
     smtpAlertFaults: !global.noEmailFaults,
     notifyPriorityChanges: draft.notifyPriorityChanges ?? false,
     debug: draft.debug,
     file: draft.file,
     line: draft.line,
+  };
+}
+
+function linksOf({ draft }: Parse): VrrpLink[] {
+  const links = new Map<string, VrrpLink>();
+  const change = (name: string, said: Partial<VrrpLink>): void => {
+    const before = links.get(name) ?? { name, linkbeat: '', downDelayMs: 0, upDelayMs: 0 };
+    links.set(name, { ...before, ...said });
+  };
+  for (const { name, downUs, upUs } of draft.linkDelays) change(name, { downDelayMs: ms(downUs), upDelayMs: ms(upUs) });
+  // What nobody watches is not asked; the kernel knows of virtual MACs by itself.
+  const watched = new Set(draft.instances.flatMap((each) => each.trackInterfaces.map(({ name }) => name)));
+  for (const instance of draft.instances) {
+    const { interfaceName } = instance;
+    if (!instance.useVmac) watched.add(interfaceName);
+    if (instance.linkbeatPolling && !instance.useVmac && interfaceName !== '')
+      change(interfaceName, { linkbeat: 'any' });
+    for (const each of [...instance.addresses, ...instance.excluded]) watched.add(each.interfaceName);
+  }
+  for (const { name, method } of draft.linkbeatInterfaces) if (watched.has(name)) change(name, { linkbeat: method });
+  return [...links.values()];
+}
+
+function vmacOf(draft: InstanceDraft): VrrpInstance['vmac'] {
+  if (!draft.useVmac) return null;
+  return {
+    name: draft.vmacName,
+    transmitOnBase: draft.vmacXmitBase,
+    netlinkNotify: draft.vmacNotify,
+    kind: draft.useIpvlan ? 'ipvlan' : 'macvlan',
+    mac: draft.vmacMac,
+    group: draft.vmacGroup,
+    ipvlanFlags: draft.ipvlanFlags,
+    address: draft.ipvlanAddress,
   };
 }
 
@@ -115,6 +161,8 @@ function garpOf(draft: InstanceDraft, parse: Parse): VrrpInstance['garp'] {
     intervalMs: ms(group === undefined ? global.garpIntervalUs : (group.garpIntervalUs ?? 0)),
     gnaIntervalMs: ms(group === undefined ? global.gnaIntervalUs : (group.gnaIntervalUs ?? 0)),
     extraInterface: '',
+    extraIntervalMs: draft.garpExtraSeconds * 1_000,
+    extraAll: draft.garpExtraAll,
   };
 }
 
@@ -152,9 +200,13 @@ function globalOf(parse: Parse): VrrpGlobal {
     cpuAffinity: global.cpuAffinity,
     startupDelayMs: global.startupDelayMs,
     delayAfterBootMs: global.delayAfterBootMs,
-    // Both would do the same twice.
+    // What iptables would be told is told nftables: both would do the same twice.
     iptables: global.nftables === '' ? global.iptables : [],
-    nftables: global.nftables,
+    nftables: global.nftables === '' && global.iptables.length > 0 ? NFTABLES_STANDARD : global.nftables,
+    nftablesPriority: global.nftablesPriority,
+    nftablesCounters: global.nftablesCounters,
+    nftablesIfindex: global.nftablesIfindex,
+    localIgmpDisabled: global.localIgmpDisabled,
     notifyFifo: global.notifyFifo,
     notifyFifoScript: global.notifyFifoScript,
     vrrpNotifyFifo: sameFifo ? '' : global.vrrpNotifyFifo,
@@ -189,10 +241,39 @@ const operationOf = (global: GlobalDraft): VrrpOperation => ({
   startupScriptTimeoutMs: global.startupScriptTimeoutMs,
   shutdownScriptTimeoutMs: global.shutdownScriptTimeoutMs,
   fifoStatesOnReload: global.fifoStatesOnReload,
+  supplementaryGroups: global.supplementaryGroups,
   reloadRepeat: global.reloadRepeat,
   stateDumpFile: global.stateDumpFile,
   statsDumpFile: global.statsDumpFile,
   jsonDumpFile: global.jsonDumpFile,
   jsonVersion: global.jsonVersion,
   dataUseInstance: global.dataUseInstance,
+  defaults: defaultsOf(global),
+});
+
+const defaultsOf = (global: GlobalDraft): VrrpDefaults => ({
+  smtpAlert: global.smtpAlert,
+  smtpAlertVrrp: global.smtpAlertVrrp,
+  noEmailFaults: global.noEmailFaults,
+  notifyPriorityChanges: global.notifyPriorityChanges,
+  defaultInterface: global.defaultInterface,
+  mcastGroup4: global.mcastGroup4,
+  mcastGroup6: global.mcastGroup6,
+  garp: {
+    delayMs: ms(global.garpDelayUs),
+    repeat: global.garpRepeat,
+    refreshMs: global.garpRefreshSeconds * 1_000,
+    refreshRepeat: global.garpRefreshRepeat,
+    lowerPrioDelayMs: global.garpLowerPrioDelayUs === null ? null : ms(global.garpLowerPrioDelayUs),
+    lowerPrioRepeat: global.garpLowerPrioRepeat,
+    intervalMs: ms(global.garpIntervalUs),
+    gnaIntervalMs: ms(global.gnaIntervalUs),
+  },
+  downTimerAdverts: global.downTimerAdverts,
+  checkUnicastSource: global.checkUnicastSource,
+  skipCheckAdvAddr: global.skipCheckAdvAddr,
+  ownerIgnoreAdverts: global.ownerIgnoreAdverts,
+  nftablesPriority: global.nftablesPriority,
+  vmacPrefix: global.vmacPrefix,
+  rxBufs: { ...global.rxBufs },
 });

@@ -3,7 +3,8 @@
 // The order of the steps is keepalived's: a correction may depend on the one before, and so do the messages. A message
 // here belongs to the line the block began at.
 
-import { isLinkLocal } from './addresses.ts';
+import type { IpFamily } from '../../model/vrrp.ts';
+import { familyOf, INTERFACE_NAME_BYTES_MAX, isLinkLocal, VMAC_WANTED } from './addresses.ts';
 import type { InstanceDraft } from './drafts.ts';
 import type { Parse } from './keyword-table.ts';
 import { checkScript } from './scripts.ts';
@@ -68,13 +69,18 @@ const STEPS: readonly Step[] = [
   settleHmac,
   settleUnicast,
   firstAddressIsLinkLocal,
+  settleVrf,
   cutAddresses,
   settlePreemption,
   settleAccept,
   settleStrictTimers,
   settleOwner,
   settleAdvertInterval,
+  settleLinkDelays,
+  settleIpvlan,
   settleInterfaces,
+  settleAddressVmacs,
+  settleExtraGarp,
   needsAddress,
   dropWeights,
 ];
@@ -179,6 +185,13 @@ function firstAddressIsLinkLocal(instance: InstanceDraft, parse: Parse): void {
   if (instance.family !== 'inet6' || isUnicast(instance) || first === undefined || isLinkLocal(first.address)) return;
   if (isStrict(instance, parse)) warn(instance, parse, 'the first IPv6 VIP address must be link local');
   else parse.diagnostics.notice(`(${instance.name}) the first IPv6 VIP address should be link local`);
+}
+
+function settleVrf(instance: InstanceDraft, parse: Parse): void {
+  if (instance.vrf === '' || (instance.interfaceName === '' && isUnicast(instance))) return;
+  const missing = instance.interfaceName === '' ? ' unicast' : 'out interface';
+  warn(instance, parse, `vrf can only be specified with${missing} - clearing`);
+  instance.vrf = '';
 }
 
 /** Addresses that do not fit into one packet are held all the same, and not advertised. */
@@ -310,10 +323,30 @@ function settleAdvertInterval(instance: InstanceDraft, parse: Parse): void {
   }
 }
 
+/** A link that is down for longer than a backup waits would make two masters. */
+function settleLinkDelays(instance: InstanceDraft, parse: Parse): void {
+  const delays = parse.draft.linkDelays.find(({ name }) => name === instance.interfaceName);
+  if (delays === undefined || (delays.downUs === 0 && delays.upUs === 0)) return;
+  const { downTimerAdverts: adverts, advertIntUs, name } = instance;
+  if (adverts === 1) {
+    const reset = 'cannot use debounce timers with down_timer_adverts = 1 - resetting';
+    parse.diagnostics.notice(`${name}: ${reset}`);
+    delays.downUs = 0;
+    delays.upUs = 0;
+    return;
+  }
+  const maxUs = (adverts - 1) * advertIntUs - Math.floor(advertIntUs / 256);
+  if (delays.downUs <= maxUs) return;
+  const limit = `debounce timer(s) not less that ${adverts - 1} * advert_int - resetting`;
+  parse.diagnostics.notice(`${name}: interface ${instance.interfaceName} ${limit}`);
+  if (delays.upUs === delays.downUs) delays.upUs = maxUs;
+  delays.downUs = maxUs;
+}
+
 function settleInterfaces(instance: InstanceDraft, parse: Parse): void {
   const { global } = parse;
   if (instance.sourceAddress === '') instance.trackSourceAddress = false;
-  if (global.linkbeatPolling || parse.draft.linkbeatInterfaces.includes(instance.interfaceName)) {
+  if (global.linkbeatPolling || parse.draft.linkbeatInterfaces.some(({ name }) => name === instance.interfaceName)) {
     instance.linkbeatPolling = true;
   }
   if (instance.useVmac) {
@@ -325,7 +358,9 @@ function settleInterfaces(instance: InstanceDraft, parse: Parse): void {
       warn(instance, parse, 'promote_secondaries is automatically set for vmacs - ignoring');
       instance.promoteSecondaries = false;
     }
-    instance.vmacName ||= vmacName(instance, parse);
+    const prefix = global.vmacPrefix === '' ? 'vrrp' : global.vmacPrefix;
+    instance.vmacName ||= virtualName(prefix, instance.vrid, instance.family, parse);
+    if (instance.vmacMac.length === 5) instance.vmacMac.push(instance.vrid);
   } else if (instance.vmacXmitBase) {
     warn(instance, parse, 'vmac_xmit_base is only valid with a vmac');
     instance.vmacXmitBase = false;
@@ -345,14 +380,90 @@ function settleInterfaces(instance: InstanceDraft, parse: Parse): void {
   instance.excluded = instance.excluded.filter(isHeld);
 }
 
-/** vrrp.51; if the other family has that, vrrp6.51, then vrrp1.51 and so on. */
-function vmacName(instance: InstanceDraft, parse: Parse): string {
-  const prefix = parse.global.vmacPrefix === '' ? 'vrrp' : parse.global.vmacPrefix;
-  const taken = (name: string): boolean =>
-    parse.draft.instances.some((each) => each !== instance && each.useVmac && each.vmacName === name);
-  const middle = instance.family === 'inet6' ? ['', '6'] : ['', '4'];
-  for (let number = 1; number < 1_000; number++) middle.push(String(number));
-  return middle.map((part) => `${prefix}${part}.${instance.vrid}`).find((name) => !taken(name))!;
+/** vrrp.51; of IPv6, if that is taken, vrrp6.51; then vrrp1.51 and so on. */
+function virtualName(prefix: string, vrid: number, family: IpFamily | null, parse: Parse): string {
+  const { instances, addressVmacs } = parse.draft;
+  const taken = new Set([...instances.map((each) => each.vmacName), ...addressVmacs.map((each) => each.name)]);
+  const middle = family === 'inet6' ? ['', '6'] : [''];
+  for (let number = 1; number < 1_000; number++) if (number !== 6 || family !== 'inet6') middle.push(String(number));
+  const names = middle.map((part) => {
+    const rest = `${part}.${vrid}`;
+    return `${prefix.slice(0, INTERFACE_NAME_BYTES_MAX - rest.length)}${rest}`;
+  });
+  return names.find((name) => !taken.has(name))!;
+}
+
+/** A virtual MAC for what is on another link than its instance's, or of the other family. */
+function settleAddressVmacs(instance: InstanceDraft, parse: Parse): void {
+  const { global, draft } = parse;
+  for (const address of [...instance.addresses, ...instance.excluded]) {
+    const isAsked = address.vmac === VMAC_WANTED;
+    delete (address as { vmac?: string }).vmac;
+    const isOwnLink = address.interfaceName === '' || address.interfaceName === instance.interfaceName;
+    const isOwnFamily = address.family === instance.family;
+    if (isAsked && isOwnLink && isOwnFamily && instance.useVmac && !instance.useIpvlan) {
+      warn(instance, parse, `use_vmac specified for VIP/eVIP ${address.address} and vrrp instance`);
+      continue;
+    }
+    if (isAsked && (!isOwnLink || !isOwnFamily) && instance.vmacAddresses) {
+      warn(instance, parse, `use_vmac_addr specified and use_vmac specified for VIP/eVIP ${address.address}`);
+    }
+    if (!isAsked && (!instance.vmacAddresses || (isOwnLink && isOwnFamily))) continue;
+    const interfaceName = isOwnLink ? instance.interfaceName : address.interfaceName;
+    const mac = macOf(instance, address.family);
+    const own = draft.instances.find(
+      (each) =>
+        each.useVmac &&
+        !each.useIpvlan &&
+        each.interfaceName === interfaceName &&
+        macOf(each, each.family).join() === mac.join(),
+    );
+    const before = draft.addressVmacs.find(
+      (each) => each.interfaceName === interfaceName && each.mac.join() === mac.join(),
+    );
+    if (own !== undefined && own.vmacName !== '') {
+      address.vmac = own.vmacName;
+      continue;
+    }
+    if (before === undefined) {
+      const prefix = global.vmacAddressPrefix || global.vmacPrefix || 'vrrp';
+      const name = virtualName(prefix, instance.vrid, address.family, parse);
+      draft.addressVmacs.push({ name, interfaceName, family: address.family, vrid: instance.vrid, mac });
+      address.vmac = name;
+    } else address.vmac = before.name;
+  }
+}
+
+/** Without a link beside the instance's own there is nothing to announce from time to time. */
+function settleExtraGarp(instance: InstanceDraft, { global, draft }: Parse): void {
+  if (instance.garpExtraSeconds < 0) {
+    instance.garpExtraSeconds = global.garpExtraSeconds;
+    instance.garpExtraAll ||= global.garpExtraAll;
+  }
+  const others = [...instance.addresses, ...instance.excluded].filter(({ vmac = '', interfaceName, family }) => {
+    if (vmac !== '') return vmac !== instance.vmacName;
+    const isOwnLink = interfaceName === '' || interfaceName === instance.interfaceName;
+    return !isOwnLink || (instance.useVmac && family !== instance.family);
+  });
+  const hasVirtual = others.some(({ vmac }) => draft.addressVmacs.some((each) => each.name === vmac));
+  if (!hasVirtual && (others.length === 0 || !instance.garpExtraAll)) instance.garpExtraSeconds = 0;
+}
+
+function macOf(instance: InstanceDraft, family: IpFamily | null): number[] {
+  if (instance.vmacMac.length === 6) return instance.vmacMac;
+  return [0, 0, 0x5e, 0, family === 'inet6' ? 2 : 1, instance.vrid];
+}
+
+/** An ipvlan has the MAC of its base, so neighbours tell it by its address; without one the instance stays in fault. */
+function settleIpvlan(instance: InstanceDraft, parse: Parse): void {
+  if (!instance.useIpvlan) return;
+  const fault = 'setting instance to fault state';
+  if (instance.family === 'inet' && instance.ipvlanAddress === null) {
+    warn(instance, parse, `IPv4 ipvlan requires a source ip address to be configured. ${fault}`);
+  } else if (instance.ipvlanAddress !== null && familyOf(instance.ipvlanAddress.address) !== instance.family) {
+    warn(instance, parse, `IPv4 ipvlan address family does not match instance. ${fault}`);
+    instance.ipvlanAddress = null;
+  }
 }
 
 function needsAddress(instance: InstanceDraft, parse: Parse): boolean {

@@ -11,6 +11,7 @@ import type {
   VirtualAddress,
   VirtualRoute,
   VirtualRule,
+  VrrpBfd,
   VrrpScript,
   VrrpTrackFile,
   VrrpTrackProcess,
@@ -92,10 +93,19 @@ export interface InstanceDraft {
   garpRefreshRepeat: number;
   garpLowerPrioDelayUs: number | null;
   garpLowerPrioRepeat: number | null;
+  garpExtraSeconds: number; // -1 not given
+  garpExtraAll: boolean;
+  vrf: string;
   useVmac: boolean;
   vmacName: string;
   vmacXmitBase: boolean;
   vmacNotify: boolean;
+  vmacMac: number[]; // [] the protocol's
+  vmacGroup: number; // -1 the base's
+  vmacAddresses: boolean; // use_vmac_addr
+  useIpvlan: boolean; // useVmac is set too: it is another kind of virtual interface
+  ipvlanFlags: number;
+  ipvlanAddress: { address: string; prefix: number } | null;
   promoteSecondaries: boolean;
   nativeIpv6: boolean;
   trackInterfaces: Mutable<TrackedInterface>[];
@@ -133,9 +143,8 @@ export interface BfdDraft {
   name: string;
   weight: number;
   reverse: boolean;
-  neighbor: string;
-  source: string;
-  wordUsed: 'neighbor' | 'neighbour';
+  session: Mutable<VrrpBfd>;
+  ignored: boolean; // its neighbor is no address: what else the block says of the session does not count
   forVrrp: boolean;
   forChecker: boolean;
 }
@@ -154,11 +163,14 @@ export interface Draft {
   trackFile: Mutable<VrrpTrackFile>;
   trackProcesses: Mutable<VrrpTrackProcess>[];
   trackProcess: Mutable<VrrpTrackProcess>;
-  bfds: BfdDraft[];
+  bfds: BfdDraft[]; // what may be tracked, also when its session cannot run
   bfd: BfdDraft;
+  bfdSessions: VrrpBfd[];
   garpGroups: GarpGroupDraft[];
   garpGroup: GarpGroupDraft;
-  linkbeatInterfaces: string[];
+  linkbeatInterfaces: { name: string; method: 'any' | 'MII' | 'ETHTOOL' | 'IOCTL' }[];
+  addressVmacs: { name: string; interfaceName: string; family: IpFamily; vrid: number; mac: number[] }[];
+  linkDelays: { name: string; downUs: number; upUs: number }[];
   trackGroups: { name: string; members: string[] | null }[];
   staticTracks: { group: string; interfaceName: string }[]; // static items whose interface instances watch
   ruleCounts: Record<IpFamily, number>; // rules without preference so far
@@ -214,10 +226,19 @@ export function newInstance(name: string, global: GlobalDraft, place: { file: st
     garpRefreshRepeat: global.garpRefreshRepeat,
     garpLowerPrioDelayUs: null,
     garpLowerPrioRepeat: null,
+    garpExtraSeconds: -1,
+    garpExtraAll: false,
+    vrf: '',
     useVmac: false,
     vmacName: '',
     vmacXmitBase: false,
     vmacNotify: false,
+    vmacMac: [],
+    vmacGroup: -1,
+    vmacAddresses: false,
+    useIpvlan: false,
+    ipvlanFlags: 0,
+    ipvlanAddress: null,
     promoteSecondaries: false,
     nativeIpv6: false,
     trackInterfaces: [],
@@ -289,9 +310,24 @@ export function newTrackProcess(name: string): Mutable<VrrpTrackProcess> {
   };
 }
 
-export function newBfd(name: string): BfdDraft {
-  const flags = { weight: 0, reverse: false, forVrrp: false, forChecker: false };
-  return { name, ...flags, neighbor: '', source: '', wordUsed: 'neighbor' };
+export function newBfd(name: string, place: { file: string; line: number }): BfdDraft {
+  const session: Mutable<VrrpBfd> = {
+    name,
+    family: 'inet',
+    neighbor: '',
+    source: '',
+    minRxUs: 10_000,
+    minTxUs: 10_000,
+    idleTxUs: 1_000_000,
+    multiplier: 5,
+    passive: false,
+    ttl: 0,
+    maxHops: 0,
+    multihop: false,
+    file: place.file,
+    line: place.line,
+  };
+  return { name, weight: 0, reverse: false, session, ignored: false, forVrrp: false, forChecker: false };
 }
 
 export const newGarpGroup = (): GarpGroupDraft => ({ garpIntervalUs: null, gnaIntervalUs: null, interfaces: [] });
@@ -312,10 +348,13 @@ export function newDraft(): Draft {
     trackProcesses: [],
     trackProcess: newTrackProcess(''),
     bfds: [],
-    bfd: newBfd(''),
+    bfd: newBfd('', nowhere),
+    bfdSessions: [],
     garpGroups: [],
     garpGroup: newGarpGroup(),
     linkbeatInterfaces: [],
+    addressVmacs: [],
+    linkDelays: [],
     trackGroups: [],
     staticTracks: [],
     ruleCounts: { inet: 0, inet6: 0 },
@@ -348,6 +387,8 @@ export interface GlobalDraft {
   garpLowerPrioRepeat: number | null;
   garpIntervalUs: number;
   gnaIntervalUs: number;
+  garpExtraSeconds: number;
+  garpExtraAll: boolean;
   defaultInterface: string;
   dynamicInterfaces: boolean;
   allowIfChanges: boolean;
@@ -363,6 +404,8 @@ export interface GlobalDraft {
   nftables: string;
   nftablesGiven: boolean;
   nftablesPriority: number;
+  nftablesCounters: boolean;
+  nftablesIfindex: boolean;
   notifyFifo: string;
   notifyFifoScript: NotifyScript | null;
   vrrpNotifyFifo: string;
@@ -382,12 +425,15 @@ export interface GlobalDraft {
   smtpAlertVrrp: boolean | null;
   noEmailFaults: boolean;
   enableScriptSecurity: boolean;
+  supplementaryGroups: boolean;
   instanceName: string;
   namespace: string;
   useSymlinkPaths: boolean;
   reloadTimeFile: string;
   reloadRepeat: boolean;
   vmacPrefix: string;
+  vmacAddressPrefix: string;
+  localIgmpDisabled: boolean;
   rxBufs: { size: number; mtu: boolean; advert: boolean };
   linkbeatPolling: boolean;
   stateDumpFile: string;
@@ -419,6 +465,8 @@ export function newGlobal(): GlobalDraft {
     garpLowerPrioRepeat: null,
     garpIntervalUs: 0,
     gnaIntervalUs: 0,
+    garpExtraSeconds: 0,
+    garpExtraAll: false,
     defaultInterface: '',
     dynamicInterfaces: false,
     allowIfChanges: false,
@@ -434,6 +482,8 @@ export function newGlobal(): GlobalDraft {
     nftables: '',
     nftablesGiven: false,
     nftablesPriority: -1,
+    nftablesCounters: false,
+    nftablesIfindex: false,
     notifyFifo: '',
     notifyFifoScript: null,
     vrrpNotifyFifo: '',
@@ -453,12 +503,15 @@ export function newGlobal(): GlobalDraft {
     smtpAlertVrrp: null,
     noEmailFaults: false,
     enableScriptSecurity: false,
+    supplementaryGroups: false,
     instanceName: '',
     namespace: '',
     useSymlinkPaths: false,
     reloadTimeFile: '',
     reloadRepeat: false,
     vmacPrefix: '',
+    vmacAddressPrefix: '',
+    localIgmpDisabled: false,
     rxBufs: { size: 0, mtu: false, advert: false },
     linkbeatPolling: false,
     stateDumpFile: '',

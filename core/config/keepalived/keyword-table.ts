@@ -83,10 +83,15 @@ export class Parse {
 
   /** Whether `name` may be used as an interface; remembers that one was missing. */
   interfaceExists(name: string): boolean {
+    const exists = this.mayBeInterface(name);
+    this.interfaceMissing ||= !exists;
+    return exists;
+  }
+
+  /** The same, where keepalived makes nothing more of one that is missing. */
+  mayBeInterface(name: string): boolean {
     const { interfaces } = this.options;
-    if (interfaces === null || interfaces.has(name) || this.global.dynamicInterfaces) return true;
-    this.interfaceMissing = true;
-    return false;
+    return interfaces === null || interfaces.has(name) || this.global.dynamicInterfaces;
   }
 }
 

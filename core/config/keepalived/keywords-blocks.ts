@@ -1,9 +1,10 @@
 // The blocks beside vrrp_instance: groups, scripts, tracked files and processes, BFD, static addresses, GARP groups
 // (keepalived.conf(5)).
 
-import { parseSocketAddress, parseVirtualAddress } from './addresses.ts';
-import { newBfd, newGarpGroup, newGroup, newScript, newTrackFile, newTrackProcess } from './drafts.ts';
+import { parseVirtualAddress } from './addresses.ts';
+import { newGarpGroup, newGroup, newScript, newTrackFile, newTrackProcess } from './drafts.ts';
 import { boolean, decimal, flag, type KeywordTable, type Parse, type Row } from './keyword-table.ts';
+import { bfdBlock } from './keywords-bfd.ts';
 import { notifyRows, parseBackendCheck, trackRows } from './keywords-track.ts';
 import { INT_MAX, SECONDS_MAX } from './numbers.ts';
 import { parseRoute } from './routes.ts';
@@ -352,96 +353,6 @@ function takeQuorumMax(words: Words, parse: Parse): void {
   }
 }
 
-/** A time of BFD in milliseconds: only looked at, see the end of the block. */
-const bfdTime = (name: string, min: number, max: number): Row => ({
-  set(words, parse) {
-    if (parse.numbers.decimal(words.at(1), min * 1_000, max * 1_000, 3) !== null) return;
-    const range = `(must be in range [${min}-${max}]), ignoring`;
-    parse.warning(bfdMistake(parse, `${name} value ${words.at(1)} is not valid ${range}`));
-  },
-});
-
-const bfdNumber = (min: number, max: number, name: string): Row => ({
-  set(words, parse) {
-    if (parse.numbers.int(words.at(1), min, max) !== null) return;
-    const range = `(must be in range [${min}-${max}]), ignoring`;
-    parse.warning(bfdMistake(parse, `${name} value ${words.at(1)} not valid ${range}`));
-  },
-});
-
-const bfdMistake = (parse: Parse, text: string): string =>
-  `Configuration error: BFD instance ${parse.draft.bfd.name} ${text}`;
-
-const bfdNeighbor = (word: 'neighbor' | 'neighbour'): Row => ({
-  set(words, parse) {
-    const { bfd } = parse.draft;
-    bfd.wordUsed = word;
-    const address = parseSocketAddress(words.at(1));
-    if (address !== null) bfd.neighbor = address.address;
-    else {
-      const problem = `has malformed ${word} address ${words.at(1)}, ignoring instance`;
-      parse.warning(bfdMistake(parse, problem));
-      parse.skipBlock(true);
-    }
-  },
-});
-
-const bfdBlock: Row = {
-  set(words, parse) {
-    const name = words.at(1);
-    if (parse.draft.bfds.some((each) => each.name === name)) {
-      parse.warning(`BFD ${name} already specified`);
-      parse.skipBlock(false);
-    }
-    parse.draft.bfd = newBfd(name);
-  },
-  body: {
-    neighbor_ip: bfdNeighbor('neighbor'),
-    neighbour_ip: bfdNeighbor('neighbour'),
-    source_ip: {
-      set(words, parse) {
-        const address = parseSocketAddress(words.at(1));
-        if (address !== null) parse.draft.bfd.source = address.address;
-        else parse.warning(bfdMistake(parse, `has malformed source address ${words.at(1)}, ignoring`));
-      },
-    },
-    min_rx: bfdTime('min_rx', 1, 4_294_967),
-    min_tx: bfdTime('min_tx', 1, 4_294_967),
-    idle_tx: bfdTime('idle_tx', 1_000, 4_294_967),
-    multiplier: bfdNumber(1, 255, 'multiplier'),
-    passive: flag(() => {}),
-    ttl: bfdNumber(1, 255, 'ttl/hoplimit'),
-    hoplimit: bfdNumber(1, 255, 'ttl/hoplimit'),
-    max_hops: bfdNumber(-1, 255, 'max_hops'),
-    multihop: flag(() => {}),
-    weight: {
-      set(words, parse) {
-        const { bfd } = parse.draft;
-        const weight = parse.numbers.int(words.at(1), -253, 253);
-        if (weight !== null) bfd.weight = weight;
-        else {
-          const range = '(must be in range [-253-253]), ignoring';
-          parse.warning(bfdMistake(parse, `weight value ${words.at(1)} not valid ${range}`));
-        }
-        const option = words.list[2];
-        if (option === 'reverse') bfd.reverse = true;
-        else if (option !== undefined) parse.warning(bfdMistake(parse, `unknown weight option ${option}`));
-      },
-    },
-    vrrp: flag(({ draft }) => (draft.bfd.forVrrp = true)),
-    checker: flag(({ draft }) => (draft.bfd.forChecker = true)),
-  },
-  end(parse) {
-    const { bfd, bfds } = parse.draft;
-    if (!bfd.forVrrp && !bfd.forChecker) bfd.forVrrp = true;
-    // keepalived's VRRP knows the name even when its BFD disables the session.
-    bfds.push(bfd);
-    if (bfd.neighbor === '') {
-      parse.warning(bfdMistake(parse, `has no ${bfd.wordUsed} address set, disabling instance`));
-    } else parse.diagnostics.notImplemented('bfd_instance', 'weir does not speak BFD');
-  },
-};
-
 /** Every line of the block through `take`. */
 const lines = (take: (line: Words, parse: Parse) => void): Row => ({
   set: (words, parse) => parse.eachLine(words, (line) => take(line, parse)),
@@ -519,17 +430,48 @@ const garpGroupBlock: Row = {
   },
 };
 
+const LINKBEAT_METHODS = ['MII', 'ETHTOOL', 'IOCTL'] as const;
+const LINK_DELAY_US_MAX = 255_000_000;
+
 function takeLinkbeat(line: Words, parse: Parse): void {
   const name = line.at(0);
-  if (!parse.interfaceExists(name)) {
+  if (!parse.mayBeInterface(name)) {
     parse.diagnostics.error(`unknown interface ${name} specified for linkbeat interface`, 4);
     return;
   }
   const kind = line.list[1];
-  if (kind !== undefined && (!['MII', 'ETHTOOL', 'IOCTL'].includes(kind) || line.count > 2)) {
+  if (kind !== undefined && (!LINKBEAT_METHODS.some((each) => each === kind) || line.count > 2)) {
     parse.warning(`extra characters ${kind} in linkbeat interface`);
   }
-  parse.draft.linkbeatInterfaces.push(name);
+  const method = LINKBEAT_METHODS.find((each) => each === kind) ?? 'any';
+  parse.draft.linkbeatInterfaces.push({ name, method });
+}
+
+function takeLinkDelays(line: Words, parse: Parse): void {
+  const name = line.at(0);
+  const { diagnostics } = parse;
+  if (!parse.mayBeInterface(name)) {
+    diagnostics.error(`unknown interface ${name} specified for up/down delay`, 4);
+    return;
+  }
+  if (line.count < 2) {
+    diagnostics.notice(`No timeouts specified for ${name} up/down delays`);
+    return;
+  }
+  if (line.count > 3) diagnostics.notice(`Too many parameters for ${name} up/down delays`);
+  const read = (at: number, which: string): number | null => {
+    const us = parse.numbers.decimal(line.at(at), 0, LINK_DELAY_US_MAX, 6);
+    if (us === null) diagnostics.notice(`Invalid ${which} delay ${line.at(at)} for ${name}`);
+    return us;
+  };
+  const downUs = read(1, 'down');
+  // keepalived's manual says that the delay down holds for both; its program takes 0.
+  const upUs = downUs === null ? null : line.count === 2 ? 0 : read(2, 'up');
+  if (downUs === null || upUs === null) return;
+  const { linkDelays } = parse.draft;
+  const before = linkDelays.findIndex((each) => each.name === name);
+  if (before >= 0) linkDelays.splice(before, 1);
+  linkDelays.push({ name, downUs, upUs });
 }
 
 /** Blocks of VRRP, by their words. */
@@ -555,12 +497,5 @@ export const blockKeywords: KeywordTable = {
   }),
   garp_group: garpGroupBlock,
   linkbeat_interfaces: lines(takeLinkbeat),
-  interface_up_down_delays: {
-    set(words, parse) {
-      const count = parse.blockLines(words).length;
-      const why = 'a change of an interface takes effect at once';
-      if (count > 0) parse.diagnostics.notImplemented('interface_up_down_delays', why);
-    },
-    refused: 'a change of an interface takes effect at once',
-  },
+  interface_up_down_delays: lines(takeLinkDelays),
 };

@@ -245,7 +245,10 @@ const SCRIPT_ROWS: KeywordTable = {
     parse.global.enableScriptSecurity = true;
     parse.users.securityWanted = true;
   }),
-  use_symlink_paths: globalSwitch('useSymlinkPaths', 'use_symlink_path'),
+  use_symlink_paths: {
+    ...globalSwitch('useSymlinkPaths', 'use_symlink_path'),
+    ignored: 'scripts are always run by the path that is written, and checked where it leads',
+  },
   notify_fifo: fifo('', 'notifyFifo'),
   notify_fifo_script: fifoScript('', 'notifyFifoScript'),
   vrrp_notify_fifo: fifo('vrrp_', 'vrrpNotifyFifo'),

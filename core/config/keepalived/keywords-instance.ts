@@ -1,5 +1,6 @@
 // vrrp_instance: the protocol's words (keepalived.conf(5), "VRRP instances"). Trackers and scripts: keywords-track.ts.
 
+import { isIP } from 'node:net';
 import {
   familyOf,
   INTERFACE_NAME_BYTES_MAX,
@@ -9,7 +10,7 @@ import {
   parseVirtualAddress,
 } from './addresses.ts';
 import { type InstanceDraft, newInstance } from './drafts.ts';
-import { boolean, decimal, flag, type KeywordTable, type Parse, type Row, refused, unsigned } from './keyword-table.ts';
+import { boolean, decimal, flag, type KeywordTable, type Parse, type Row, unsigned } from './keyword-table.ts';
 import { authentication, authHmac } from './keywords-auth.ts';
 import { type Notifying, notifyRow, notifyRows, trackRows } from './keywords-track.ts';
 import { INT_MAX, SECONDS_MAX, UINT_MAX } from './numbers.ts';
@@ -78,9 +79,31 @@ const garpRows: KeywordTable = {
     ({ instance }, count) => (instance.garpLowerPrioRepeat = count),
     (word, { instance }) => `(${instance.name}): Invalid garp_lower_prio_repeat '${word}'`,
   ),
-  garp_extra_if: refused('addresses on other interfaces are announced when they are added, not later'),
-  vmac_garp_intvl: refused('addresses on other interfaces are announced when they are added, not later'),
+  garp_extra_if: { set: takeExtraGarp },
+  vmac_garp_intvl: { set: takeExtraGarp },
 };
+
+const LATE_MASTER = 'a master that wakes later than its own down interval always goes back to BACKUP first';
+
+function takeExtraGarp(words: Words, parse: Parse): void {
+  const { instance } = parse;
+  const name = words.at(0);
+  if (name === 'vmac_garp_intvl') {
+    parse.diagnostics.notice(`Keyword "${name}" is deprecated - please use "garp_extra_if"`);
+  }
+  let seconds = -1;
+  for (const word of words.list.slice(1)) {
+    if (word === 'all') {
+      instance.garpExtraAll = true;
+      continue;
+    }
+    const number = parse.numbers.unsigned(word, 0, 86_400);
+    if (number === null) return parse.warning(`(${instance.name}): ${name} '${word}' invalid - ignoring`);
+    seconds = number;
+  }
+  if (seconds < 0) parse.warning(`(${instance.name}): ${name} specified without time - ignoring`);
+  else instance.garpExtraSeconds = seconds;
+}
 
 const electionRows: KeywordTable = {
   state: { set: takeState },
@@ -148,20 +171,24 @@ const electionRows: KeywordTable = {
   higher_prio_send_advert: instanceSwitch('higherPrioSendAdvert', 'higher_prio_send_advert'),
   owner_ignore_adverts: instanceSwitch('ownerIgnoreAdverts', 'owner_ignore_adverts'),
   v3_checksum_as_v2: instanceSwitch('checksumAsV2', 'v3_checksum_as_v2'),
-  timer_expired_backup: { set: takeTimerExpired },
+  timer_expired_backup: { set: takeTimerExpired, ignored: LATE_MASTER },
   thread_timer_expired: {
+    ignored: LATE_MASTER,
     set(words, parse) {
       const advice = "please replace with keyword 'timer_expired_backup'";
       parse.warning(`(${parse.instance.name}) thread_timer_expired - ${advice}`);
       takeTimerExpired(words, parse);
     },
   },
-  debug: unsigned(
-    0,
-    4,
-    ({ instance }, level) => (instance.debug = level),
-    (word, { instance }) => `(${instance.name}) Debug value '${word}' not valid; must be between 0-4`,
-  ),
+  debug: {
+    ...unsigned(
+      0,
+      4,
+      ({ instance }, level) => (instance.debug = level),
+      (word, { instance }) => `(${instance.name}) Debug value '${word}' not valid; must be between 0-4`,
+    ),
+    ignored: 'it changes nothing in keepalived either',
+  },
 };
 
 function takeState(words: Words, parse: Parse): void {
@@ -208,9 +235,9 @@ const interfaceRows: KeywordTable = {
   },
   use_vmac: { set: takeVmac },
   vmac_xmit_base: on((instance) => (instance.vmacXmitBase = true)),
-  use_vmac_addr: refused('only the instance can have a virtual MAC, not one address of it'),
-  use_ipvlan: refused('instances are not put on ipvlan interfaces'),
-  vrf: refused('an instance is on one interface'),
+  use_vmac_addr: on((instance) => (instance.vmacAddresses = true)),
+  use_ipvlan: { set: takeIpvlan },
+  vrf: { set: takeVrf },
   promote_secondaries: on((instance) => (instance.promoteSecondaries = true)),
   kernel_rx_buf_size: {
     set(words, parse) {
@@ -248,26 +275,113 @@ function takeVmac(words: Words, parse: Parse): void {
   const { instance } = parse;
   instance.useVmac = true;
   for (let at = 1; at < words.count; at++) {
-    let word = words.at(at);
-    if (word.includes(':') || word === 'group') {
-      const what = word === 'group' ? 'interface groups are not set' : 'the MAC is the one of RFC 9568';
-      parse.diagnostics.notImplemented(`use_vmac … ${word}`, what);
-      return;
+    const word = words.at(at);
+    if (word.includes(':')) takeMac(word, parse);
+    else if (word === 'netlink_notify_msg') instance.vmacNotify = true;
+    else if (word === 'group') takeLinkGroup(words.at(++at), 'VMAC', parse);
+    else {
+      const name = word === 'name' ? words.at(++at) : word;
+      if (instance.vmacName !== '') parse.warning('VMAC interface name already specified');
+      else if (!INTERFACE_NAME.test(name) || Buffer.byteLength(name) > INTERFACE_NAME_BYTES_MAX) {
+        parse.warning(`VMAC interface name '${name}' too long or invalid characters - ignoring`);
+      } else takeVirtualName(name, parse);
     }
-    if (word === 'netlink_notify_msg') {
-      instance.vmacNotify = true;
-      continue;
-    }
-    if (word === 'name') word = words.at(++at);
-    const other = parse.draft.instances.find((each) => each.useVmac && each.vmacName === word);
-    if (instance.vmacName !== '') parse.warning('VMAC interface name already specified');
-    else if (!INTERFACE_NAME.test(word) || Buffer.byteLength(word) > INTERFACE_NAME_BYTES_MAX) {
-      parse.warning(`VMAC interface name '${word}' too long or invalid characters - ignoring`);
-    } else if (other !== undefined) {
-      const taken = `VRRP instance ${other.name} is already using ${word} - ignoring name`;
-      parse.warning(`(${instance.name}) ${taken}`);
-    } else instance.vmacName = word;
   }
+}
+
+function takeVrf(words: Words, parse: Parse): void {
+  const { instance } = parse;
+  const name = words.at(1);
+  const about = `(${instance.name})`;
+  if (Buffer.byteLength(name) > INTERFACE_NAME_BYTES_MAX) {
+    parse.warning(`${about} VRF interface name '${name}' too long - ignoring`);
+  } else if (instance.interfaceName !== '') {
+    parse.warning(`${about} Cannot specify VRF interface and interface - ignoring`);
+  } else if (instance.vrf !== '') {
+    parse.warning(`${about} VRF interface already specified as '${instance.vrf}' - ignoring`);
+  } else if (!parse.interfaceExists(name)) {
+    parse.warning(`${about} WARNING - VRF interface ${name} doesn't exist`);
+  } else if (name === 'lo') {
+    parse.warning(`${about} cannot use a loopback interface (${name}) for VRF - ignoring`);
+  } else instance.vrf = name;
+}
+
+function takeVirtualName(name: string, parse: Parse): void {
+  const { instance } = parse;
+  const other = parse.draft.instances.find((each) => each.vmacName === name);
+  if (other === undefined) instance.vmacName = name;
+  else parse.warning(`(${instance.name}) VRRP instance ${other.name} is already using ${name} - ignoring name`);
+}
+
+function takeLinkGroup(name: string, what: string, parse: Parse): void {
+  const group = parse.routeNames.group(name);
+  if (group === null) parse.warning(`${what} group ${name} not found`);
+  else parse.instance.vmacGroup = group;
+}
+
+// Six octets, or five: the sixth is the virtual router's number then.
+function takeMac(text: string, parse: Parse): void {
+  const { instance } = parse;
+  if (instance.vmacMac.length > 0) return parse.warning('VMAC interface address already specified');
+  if (!/^[0-9A-Fa-f:]*$/.test(text)) return parse.warning(`VMAC invalid MAC address ${text}`);
+  const parts = text.replace(/:$/, '').split(':');
+  const octets = parts.map((part) => (/^[0-9A-Fa-f]{1,2}$/.test(part) ? Number.parseInt(part, 16) : Number.NaN));
+  if (octets.length < 5 || octets.length > 6 || octets.some(Number.isNaN)) {
+    return parse.warning(`VMAC invalid MAC address ${text} - ignored`);
+  }
+  const isOfProtocol = octets.slice(0, 4).join() === '0,0,94,0' && (octets[4] === 1 || octets[4] === 2);
+  if ((octets[0]! & 1) !== 0) parse.warning(`VMAC MAC address is multicast ${text} - ignoring`);
+  else if (isOfProtocol) parse.warning(`VMAC MAC address not allowed to be RFC5798 address (${text}) - ignoring`);
+  else instance.vmacMac = octets;
+}
+
+const IPVLAN_FLAGS: Readonly<Record<string, number>> = { bridge: 0, private: 1, vepa: 2 };
+
+function takeIpvlan(words: Words, parse: Parse): void {
+  const { instance } = parse;
+  const about = `(${instance.name})`;
+  if (instance.useIpvlan) return parse.warning(`${about} use_ipvlan already specified`);
+  instance.useIpvlan = true;
+  instance.useVmac = true;
+  let hasFlags = false;
+  for (let at = 1; at < words.count; at++) {
+    const word = words.at(at);
+    const flags = Object.hasOwn(IPVLAN_FLAGS, word) ? IPVLAN_FLAGS[word] : undefined;
+    if (flags !== undefined) {
+      if (hasFlags) parse.warning(`${about} ipvlan type already specified - ignoring '${word}'`);
+      else instance.ipvlanFlags = flags;
+      hasFlags = true;
+    } else if (word === 'group') takeLinkGroup(words.at(++at), 'ipvlan', parse);
+    else if (word !== 'name' && isIP(word.split('/')[0]!) !== 0) takeIpvlanAddress(word, parse);
+    else {
+      const name = word === 'name' ? words.at(++at) : word;
+      if (instance.vmacName !== '') parse.warning(`${about} IPVLAN interface already specified - ignoring '${name}'`);
+      else if (Buffer.byteLength(name) > INTERFACE_NAME_BYTES_MAX) {
+        parse.warning(`${about} IPVLAN interface name '${name}' too long - ignoring`);
+      } else takeVirtualName(name, parse);
+    }
+  }
+}
+
+function takeIpvlanAddress(text: string, parse: Parse): void {
+  const { instance } = parse;
+  const [address, bits] = text.split('/');
+  const family = familyOf(address!);
+  if (instance.ipvlanAddress !== null) {
+    parse.warning(`(${instance.name}) ipvlan address already specified - ignoring '${text}'`);
+    return;
+  }
+  instance.family ??= family;
+  if (instance.family !== family) {
+    const must = `ipvlan address[${text}] MUST match vrrp instance family !!! Skipping...`;
+    parse.warning(`(${instance.name}) ${must}`);
+    return;
+  }
+  const length = family === 'inet' ? 32 : 128;
+  const prefix = bits === undefined ? length : parse.numbers.unsigned(bits, 0, length);
+  if (prefix === null) return;
+  instance.ipvlanAddress = { address: address!, prefix };
+  if (instance.sourceAddress === '') instance.sourceAddress = address!;
 }
 
 const addressRows: KeywordTable = {

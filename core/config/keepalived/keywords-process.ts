@@ -5,12 +5,14 @@ import type { GlobalDraft } from './drafts.ts';
 import { BRACE_MATCH, MATCH, READABLE, WILDCARD_MATCH } from './includes.ts';
 import { boolean, flag, ignored, type KeywordTable, type Parse, type Row, refused, unsigned } from './keyword-table.ts';
 import { INT_MAX, UINT_MAX } from './numbers.ts';
+import { SETPRIV } from './script-users.ts';
 import type { Words } from './words.ts';
 
 const REAL_TIME_PRIORITY_MAX = 99; // SCHED_RR
 const TABLE_NAME_BYTES_MAX = 254;
 const CHAIN_NAME_BYTES_MAX = 27;
 const LVS = 'it concerns LVS, which this program does not drive yet';
+const RT_LIMIT = 'the limit would end the proxies with the thread; one that does not answer is replaced instead';
 const NAMES = "weir's threads have names of their own";
 
 /** A whole number with a sign. */
@@ -40,8 +42,8 @@ const processRows: KeywordTable = {
   vrrp_rt_priority: { set: takeRealTimePriority },
   vrrp_no_swap: flag(({ global }) => (global.noSwap = true)),
   vrrp_cpu_affinity: { set: takeCpus },
-  vrrp_rlimit_rttime: { set: takeRealTimeLimit },
-  vrrp_rlimit_rtime: { set: takeRealTimeLimit },
+  vrrp_rlimit_rttime: { set: takeRealTimeLimit, ignored: RT_LIMIT },
+  vrrp_rlimit_rtime: { set: takeRealTimeLimit, ignored: RT_LIMIT },
   max_auto_priority: ignored('the real-time priority is what vrrp_rt_priority says, and is never raised later'),
   min_auto_priority_delay: ignored('the real-time priority is never raised later'),
   process_names: ignored(NAMES),
@@ -50,7 +52,13 @@ const processRows: KeywordTable = {
   checker_process_name: ignored(NAMES),
   lvs_process_name: ignored(NAMES),
   bfd_process_name: ignored(NAMES),
-  set_supplementary_groups: refused('scripts run with their main group only'),
+  set_supplementary_groups: {
+    set(words, parse) {
+      if (SETPRIV !== null) parse.global.supplementaryGroups = true;
+      else
+        parse.diagnostics.notImplemented(words.at(0), 'without setpriv(1) of util-linux scripts have no such groups');
+    },
+  },
   umask: ignored('the files weir writes have a mode of their own, 0600'),
   random_seed: ignored('random numbers have no other use here than to differ'),
 };
@@ -121,8 +129,8 @@ const firewallRows: KeywordTable = {
     (global, priority) => (global.nftablesPriority = priority),
     (word) => `invalid nftables chain priority '${word}'`,
   ),
-  nftables_counters: ignored('the rules that are set count always'),
-  nftables_ifindex: ignored('rules name interfaces by index where that is right'),
+  nftables_counters: flag(({ global }) => (global.nftablesCounters = true)),
+  nftables_ifindex: flag(({ global }) => (global.nftablesIfindex = true)),
   vrrp_iptables: { set: takeIptables },
   vrrp_ipsets: ignored('addresses are in sets of nftables'),
 };
@@ -151,6 +159,8 @@ function takeIptables(words: Words, parse: Parse): void {
     }
     global.iptables.push(chain);
   }
+  // As keepalived does where iptables(8) is nftables underneath.
+  parse.diagnostics.notice('vrrp_iptables: the rules are made in the nftables table keepalived, not in those chains');
 }
 
 const SIZES = 'buffers are sized by the kernel, and an overrun is followed by a complete reading';
@@ -275,11 +285,35 @@ const agentRows: KeywordTable = {
   dbus_no_interface_name: ignored('it only matters together with enable_dbus'),
 };
 
+function takeExtraGarp(words: Words, parse: Parse): void {
+  const name = words.at(0);
+  if (name === 'vrrp_vmac_garp_intvl') {
+    parse.diagnostics.notice(`Keyword "${name}" is deprecated - please use "vrrp_garp_extra_if"`);
+  }
+  let seconds = 0;
+  for (const word of words.list.slice(1)) {
+    if (word === 'all') {
+      parse.global.garpExtraAll = true;
+      continue;
+    }
+    const number = parse.numbers.unsigned(word, 1, 86_400);
+    if (number === null) return parse.warning(`${name} '${word}' invalid - ignoring`);
+    seconds = number;
+  }
+  if (seconds === 0) parse.warning(`${name} specified without time - ignoring`);
+  else parse.global.garpExtraSeconds = seconds;
+}
+
 const otherRows: KeywordTable = {
-  disable_local_igmp: refused("the kernel's own multicast reports are left as they are"),
-  vrrp_garp_extra_if: refused('addresses on other interfaces are announced when they are added, not later'),
-  vrrp_vmac_garp_intvl: refused('addresses on other interfaces are announced when they are added, not later'),
-  vmac_addr_prefix: ignored('it only matters together with use_vmac_addr'),
+  disable_local_igmp: flag(({ global }) => (global.localIgmpDisabled = true)),
+  vrrp_garp_extra_if: { set: takeExtraGarp },
+  vrrp_vmac_garp_intvl: { set: takeExtraGarp },
+  vmac_addr_prefix: {
+    set(words, parse) {
+      if (parse.global.vmacAddressPrefix === '') parse.global.vmacAddressPrefix = words.at(1);
+      else parse.warning(`vmac address prefix has already been specified - ignoring ${words.at(1)}`);
+    },
+  },
   ...Object.fromEntries(
     [
       ...['lvs_timeouts', 'lvs_flush', 'lvs_flush_on_stop', 'lvs_flush_onstop', 'lvs_sync_daemon'],
@@ -302,14 +336,19 @@ export const processKeywords: KeywordTable = {
   ...otherRows,
 };
 
+const IN_NAMESPACE = 'start weir in it: ip netns exec NAME weir …';
+
 /** Words that stand beside the blocks. */
 export const topKeywords: KeywordTable = {
   linkbeat_use_polling: flag(({ global }) => (global.linkbeatPolling = true)),
   net_namespace: {
+    refused: IN_NAMESPACE,
     set(words, parse) {
       if (words.count < 2) parse.warning('net_namespace name missing - ignoring');
-      else if (parse.global.namespace === '') parse.global.namespace = words.at(1);
-      else parse.warning(`Duplicate net_namespace definition ${words.at(1)} - ignoring`);
+      else if (parse.global.namespace === '') {
+        parse.global.namespace = words.at(1);
+        parse.diagnostics.notImplemented('net_namespace', IN_NAMESPACE);
+      } else parse.warning(`Duplicate net_namespace definition ${words.at(1)} - ignoring`);
     },
   },
   net_namespace_ipvs: ignored(LVS),

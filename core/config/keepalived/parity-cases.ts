@@ -15,6 +15,11 @@ const second = (lines: string): string =>
 const addresses = (lines: string): string =>
   `vrrp_instance V1 {\n  interface eth0\n  virtual_router_id 51\n  virtual_ipaddress {\n${lines}\n  }\n}\n`;
 
+const bfd = (name: string, lines: string): readonly [name: string, text: string] => [
+  name,
+  `bfd_instance b {\n${lines}\n}\n${instance('  track_bfd {\n    b\n  }')}`,
+];
+
 export const PARITY_CASES: readonly (readonly [name: string, text: string])[] = [
   ['nothing', ''],
   ['only comments', '# one\n! two\n\n'],
@@ -44,6 +49,9 @@ export const PARITY_CASES: readonly (readonly [name: string, text: string])[] = 
   ],
   ['missing parameter', instance('  priority')],
   ['byte order mark', `\ufeff${instance('')}`],
+  ['zero byte in a word', instance('  prio\0rity 100')],
+  ['line of two kilobytes', `global_defs {\n router_id ${'x'.repeat(2_048)}\n}\n${instance('')}`],
+  ['number from a definition that is not there', instance('  priority $NOPE')],
   ['open quote', instance('  notify_master "/bin/true')],
   ['priority 0', instance('  priority 0')],
   ['priority 300', instance('  priority 300')],
@@ -231,6 +239,48 @@ export const PARITY_CASES: readonly (readonly [name: string, text: string])[] = 
     'track_process quorum',
     `vrrp_track_process p {\n process x\n quorum 0\n quorum_max 70000\n}\n${instance('  track_process {\n p\n }')}`,
   ],
+  ...[
+    [
+      'BFD',
+      ' neighbor_ip 10.9.9.2\n source_ip 10.9.9.1\n min_rx 50\n min_tx 3.25\n multiplier 3\n passive\n ttl 250\n max_hops 2\n vrrp',
+    ],
+    ['BFD over IPv6', ' neighbour_ip fe80::2\n hoplimit 255\n idle_tx 2000'],
+    ['BFD without neighbor', ' min_rx 10'],
+    ['BFD with a bad neighbor', ' neighbor_ip 10.9.9.299\n min_rx 0\n weight 400\n foo'],
+    ['BFD with a bad source', ' neighbor_ip 10.9.9.2\n source_ip foo'],
+    ['BFD with a source of the other family', ' neighbor_ip 10.9.9.2\n source_ip fe80::1'],
+    ['BFD with bad intervals', ' neighbor_ip 10.9.9.2\n min_rx 0\n min_tx 0.5\n idle_tx 999\n min_rx x\n min_tx -1'],
+    ['BFD with long intervals', ' neighbor_ip 10.9.9.2\n min_rx 20000\n min_tx 20000.1234\n idle_tx 4294968'],
+    [
+      'BFD with bad numbers',
+      ' neighbor_ip 10.9.9.2\n multiplier 0\n multiplier x\n multiplier -1\n ttl 0\n hoplimit 256\n max_hops 256\n max_hops -2',
+    ],
+    ['BFD with more hops than its TTL', ' neighbor_ip 10.9.9.2\n ttl 64\n max_hops 65'],
+    ['BFD with any hops', ' neighbor_ip 10.9.9.2\n ttl 64\n max_hops -1'],
+    ['BFD with a bad weight', ' neighbor_ip 10.9.9.2\n weight 300 reverse'],
+    ['BFD with an unknown weight option', ' neighbor_ip 10.9.9.2\n weight 3 backwards'],
+    ['BFD for the checkers alone', ' neighbor_ip 10.9.9.2\n checker'],
+    ['BFD twice', ' neighbor_ip 10.9.9.2\n}\nbfd_instance b {\n neighbor_ip 10.9.9.3'],
+    ['BFD of one neighbor twice', ' neighbor_ip 10.9.9.2\n}\nbfd_instance c {\n neighbor_ip 10.9.9.2'],
+    [
+      'BFD of one neighbor twice, from one address',
+      ' neighbor_ip 10.9.9.2\n source_ip 10.9.9.1\n}\nbfd_instance c {\n neighbor_ip 10.9.9.2\n source_ip 10.9.9.1',
+    ],
+    [
+      'BFD of one neighbor twice, from two addresses',
+      ' neighbor_ip 10.9.9.2\n source_ip 10.9.9.1\n}\nbfd_instance c {\n neighbor_ip 10.9.9.2\n source_ip 10.9.9.3',
+    ],
+    ['BFD with a long name', ' neighbor_ip 10.9.9.2\n}\nbfd_instance b2345678901234567890123456789012 {\n min_rx 0'],
+  ].map(([name, lines]) => bfd(name!, lines!)),
+  ['tracked BFD unknown', instance('  track_bfd {\n    nope\n  }')],
+  [
+    'tracked BFD weight',
+    `bfd_instance b {\n neighbor_ip 10.9.9.2\n}\n${instance('  track_bfd {\n    b weight 254\n    b weight 3\n  }')}`,
+  ],
+  [
+    'tracked BFD options',
+    `bfd_instance b {\n neighbor_ip 10.9.9.2\n}\nbfd_instance c {\n neighbor_ip 10.9.9.3\n}\n${instance('  track_bfd {\n    b foo 3\n    c weight\n    c weight 3 back\n  }')}`,
+  ],
   ['sync group', `${second('')}vrrp_sync_group G {\n group {\n  V1\n  V2\n }\n}\n`],
   ['sync group of one', `${instance('')}vrrp_sync_group G {\n group {\n  V1\n }\n}\n`],
   ['sync group with unknown member', `${second('')}vrrp_sync_group G {\n group {\n  V1\n  V2\n  V3\n }\n}\n`],
@@ -348,4 +398,34 @@ export const PARITY_CASES: readonly (readonly [name: string, text: string])[] = 
   ],
   ['owner with weights', second('  priority 255\n  track_interface {\n    ifb0 weight 5\n  }')],
   ['kernel_rx_buf_size text', instance('  kernel_rx_buf_size x')],
+  ['a virtual MAC of one’s own', instance('  use_vmac 02:00:00:00:00:01')],
+  ['a multicast virtual MAC', instance('  use_vmac 01:00:5e:00:00:01')],
+  ['the protocol’s MAC as one’s own', instance('  use_vmac 00:00:5e:00:01:33')],
+  ['a virtual MAC that is none', instance('  use_vmac 02:00:zz:00:00:01')],
+  ['a virtual MAC too short', instance('  use_vmac 02:00:00')],
+  ['two virtual MACs', instance('  use_vmac 02:00:00:00:00:01 02:00:00:00:00:02')],
+  [
+    'addresses with virtual MACs',
+    instance('  use_vmac_addr\n  virtual_ipaddress_excluded {\n    10.9.9.7 dev ifb0\n  }'),
+  ],
+  [
+    'an address with a virtual MAC and its instance too',
+    instance('  use_vmac\n  virtual_ipaddress_excluded {\n    10.9.9.7 use_vmac\n  }'),
+  ],
+  ['an ipvlan', instance('  use_ipvlan 10.9.9.1/24 private')],
+  ['an ipvlan without an address', instance('  use_ipvlan')],
+  ['an ipvlan with two addresses', instance('  use_ipvlan 10.9.9.1 10.9.9.2')],
+  ['an ipvlan with two modes', instance('  use_ipvlan 10.9.9.1 bridge vepa')],
+  ['garp_extra_if', instance('  garp_extra_if all 10')],
+  ['garp_extra_if without a time', instance('  garp_extra_if all')],
+  ['garp_extra_if of words', instance('  garp_extra_if often')],
+  ['a VRF beside an interface', instance('  vrf ifb0')],
+  ['delays of links', `interface_up_down_delays {\n  eth0 1 0.5\n}\n${instance('  advert_int 1')}`],
+  ['delays too long for the adverts', `interface_up_down_delays {\n  eth0 100\n}\n${instance('  advert_int 1')}`],
+  ['a delay that is no number', `interface_up_down_delays {\n  eth0 soon\n}\n${instance('')}`],
+  ['delays of a link that is not there', `interface_up_down_delays {\n  nope0 1\n}\n${instance('')}`],
+  ['linkbeat of a link that is not there', `linkbeat_interfaces {\n  nope0\n}\n${instance('')}`],
+  ['linkbeat by a method', `linkbeat_interfaces {\n  eth0 ETHTOOL\n}\n${instance('')}`],
+  ['linkbeat by no method', `linkbeat_interfaces {\n  eth0 GUESS\n}\n${instance('')}`],
+  ['the firewall’s words', global('nftables t\nnftables_priority -5\nnftables_counters\nnftables_ifindex')],
 ];

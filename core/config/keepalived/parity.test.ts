@@ -15,7 +15,9 @@ const KEEPALIVED = '/usr/sbin/keepalived';
 
 const DIFFERENT: Readonly<Record<string, string>> = {
   'bad global booleans': 'keepalived 2.2 takes any word, 2.4 says what is wrong',
+  'BFD with a source of the other family': 'keepalived writes one of the addresses twice',
   virtual_server: 'weir says that the block waits',
+  'line of two kilobytes': 'keepalived takes what did not fit for another line',
 };
 
 const interfaces = systemInterfaces() ?? new Set<string>();

@@ -3,10 +3,14 @@
 // Names are looked up in /etc/passwd and /etc/group. Without `script_user` the user is keepalived_script when there
 // is one; else whoever runs weir, unless enable_script_security asks for better.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { KeepalivedDiagnostics } from './diagnostics.ts';
 
 const DEFAULT_USER = 'keepalived_script';
+
+/** setpriv(1), which gives scripts the supplementary groups of their user; null: it is not installed. */
+export const SETPRIV =
+  ['/usr/bin/setpriv', '/bin/setpriv', '/usr/sbin/setpriv'].find((path) => existsSync(path)) ?? null;
 
 export interface UserIds {
   readonly uid: number;
