@@ -4,7 +4,7 @@
 // under the same load, in turns with weir.
 //
 // VRRP_RUNS sets how often each is played (default 3), VRRP_PEER=weir leaves keepalived out, VRRP_SOAK_MINUTES=10 runs
-// the soak. The tables go to the tests' diagnostics. What was played while the machine stood still is played again.
+// the soak (VRRP_SOAK_KIND=keepalived: of two keepalived). The tables go to the tests' diagnostics. What was played while the machine stood still is played again.
 
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
@@ -17,6 +17,7 @@ import { confText, type Kind, Lab, until, whyNot } from './vrrp-rig.ts';
 const skip = process.env['VRRP_INTEROP'] === 'all' ? whyNot('weir') || loadMissing : 'VRRP_INTEROP=all runs it';
 const RUNS = Number(process.env['VRRP_RUNS'] ?? 3);
 const SOAK_MINUTES = Number(process.env['VRRP_SOAK_MINUTES'] ?? 0);
+const SOAK_KIND: Kind = process.env['VRRP_SOAK_KIND'] === 'keepalived' ? 'keepalived' : 'weir'; // to compare with
 const VIP = '10.77.0.100';
 const STRONG = '10.77.0.1';
 const WEAK = '10.77.0.2';
@@ -158,12 +159,12 @@ describe('failover while every proxy thread and processor is busy', { skip }, ()
     await Promise.all([first.stop(), second.stop()]);
   });
 
-  test(`nobody flaps in ${SOAK_MINUTES} minutes of 10 ms adverts`, {
+  test(`no ${SOAK_KIND} flaps in ${SOAK_MINUTES} minutes of 10 ms adverts`, {
     skip: SOAK_MINUTES > 0 ? false : 'VRRP_SOAK_MINUTES sets how long',
   }, async (context) => {
     const lab = new Lab(context, ['a', 'b', 'c']);
     const probe = await Probe.start(lab, 'c', VIP, 'listen');
-    const { first, second } = await pair(lab, 'weir', 0.01);
+    const { first, second } = await pair(lab, SOAK_KIND, 0.01);
     await saturate(context, first, second);
     await probe.report();
     let whole: ProbeReport | null = null;

@@ -29,13 +29,16 @@ const PROXIES = [
   '',
 ].join('\n');
 
+// Ends with the test, however that ends.
+const BURNER = 'const parent = process.ppid; while (process.ppid === parent);';
+
 export const loadMissing = WRK === '' ? 'wrk is not installed' : false;
 
 /** Burns every processor besides whatever else runs, until the result is called, or the test ends. */
 export function burn(context: TestContext): () => void {
   const burners: ChildProcess[] = [];
   for (let index = 0; index < availableParallelism(); index++) {
-    burners.push(spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }));
+    burners.push(spawn(process.execPath, ['-e', BURNER], { stdio: 'ignore' }));
   }
   const end = (): void => {
     for (const each of burners) each.kill('SIGKILL');

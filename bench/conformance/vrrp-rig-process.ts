@@ -27,7 +27,7 @@ export interface LabProcessOptions {
   stdin?: boolean; // a pipe; otherwise nothing
 }
 
-/** A process within a node's namespace. */
+/** A process within a node's namespace; it does not outlive the test, however that ends. */
 export class LabProcess {
   output = '';
   readonly child: ChildProcess;
@@ -36,7 +36,8 @@ export class LabProcess {
 
   constructor(namespace: string, words: readonly string[], options: LabProcessOptions = {}) {
     const identity = options.uid === undefined ? [] : ['setpriv', `--reuid=${options.uid}`, '--clear-groups'];
-    this.child = spawn('ip', ['netns', 'exec', namespace, ...identity, ...words], {
+    const within = ['ip', 'netns', 'exec', namespace, ...identity, ...words];
+    this.child = spawn('setpriv', ['--pdeathsig', 'KILL', ...within], {
       stdio: [options.stdin === true ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
     });

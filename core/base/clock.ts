@@ -18,12 +18,34 @@ export class TurnClock implements Clock {
 }
 
 // performance.now() counts from each thread's own start; both it and hrtime() read CLOCK_MONOTONIC, so one
-// difference taken at load makes it common to all threads, without hrtime's array on every turn.
-const originMs = hrtimeMs() - performance.now();
+// difference makes it common to all threads, without hrtime's array on every turn. It is taken between two looks that lie
+// close together: a thread that loses its processor in between would be as many milliseconds off for all its life.
+const APART_MS_MAX = 0.02;
+const TRIES_MAX = 1_000;
+const originMs = measureOrigin();
 
 /** CLOCK_MONOTONIC in whole milliseconds: the same in every thread of the process. */
 export function monotonicMs(): number {
   return Math.floor(originMs + performance.now());
+}
+
+/** As monotonicMs, with fractions. */
+export function monotonicExactMs(): number {
+  return originMs + performance.now();
+}
+
+function measureOrigin(): number {
+  let foundMs = 0;
+  let apartMsMin = Number.POSITIVE_INFINITY;
+  for (let count = 0; count < TRIES_MAX && apartMsMin > APART_MS_MAX; count++) {
+    const beforeMs = hrtimeMs();
+    const ownMs = performance.now();
+    const afterMs = hrtimeMs();
+    if (afterMs - beforeMs >= apartMsMin) continue;
+    apartMsMin = afterMs - beforeMs;
+    foundMs = (beforeMs + afterMs) / 2 - ownMs;
+  }
+  return foundMs;
 }
 
 function hrtimeMs(): number {

@@ -108,7 +108,8 @@ export function usageText(programName: string): string {
     -dr              a server name that does not resolve is no error
     -dS              no splice(2)                     -dR  no SO_REUSEPORT
     -dL              list the loaded libraries
-    -sf PID...       once started, let these processes finish; -st PID... end them
+    -sf PID...       once started, let these processes finish; -st PID... end them. A role in the election and its
+                     addresses are taken over from them before, unnoticed
     --engine uring|epoll   force the I/O engine
 
   Taken for haproxy's sake, without effect: -dM -dI -de -dp -dG -dV -dT

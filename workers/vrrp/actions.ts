@@ -1,5 +1,6 @@
 // Carries out what core/vrrp asks for, in its order: packets first, then addresses, then gratuitous ARP.
 
+import { monotonicExactMs as nowMs } from '../../core/base/clock.ts';
 import type { IpFamily, VirtualAddress, VrrpInstance, VrrpModel } from '../../core/model/vrrp.ts';
 import type { FromVrrpWorker } from '../../core/model/vrrp-worker.ts';
 import type { LinkInfo } from '../../core/netlink/link.ts';
@@ -9,7 +10,6 @@ import type { Intent } from '../../core/vrrp/contract.ts';
 import { settingsOf } from '../../core/vrrp/settings.ts';
 import type { Announcer } from './announce.ts';
 import { Backlog } from './backlog.ts';
-import { nowMs } from './clock.ts';
 import { ExtraAnnouncements } from './extra-announcements.ts';
 import type { Figures } from './figures.ts';
 import type { Filter } from './filter.ts';

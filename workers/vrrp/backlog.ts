@@ -4,9 +4,9 @@
 // Adverts never come here, they go out at once. All the rest keeps its order: what is asked for first is done first,
 // and words (logs, scripts) follow what they tell of.
 
+import { monotonicExactMs as nowMs } from '../../core/base/clock.ts';
 import type { VirtualAddress } from '../../core/model/vrrp.ts';
 import type { Intent } from '../../core/vrrp/contract.ts';
-import { nowMs } from './clock.ts';
 
 const ADDRESSES_MAX = 4; // a piece: some tenths of a millisecond
 const TURN_MS = 2;

@@ -3,6 +3,7 @@
 // Addresses of a link are dumped anew when any of them changed, since their order says which is primary. Facts about a
 // link are told only when they differ from what was told last.
 
+import { monotonicExactMs as nowMs } from '../../core/base/clock.ts';
 import type { VrrpLink } from '../../core/model/vrrp.ts';
 import {
   type AddressInfo,
@@ -26,7 +27,6 @@ import {
 import { MessageWriter, type NetlinkMessage } from '../../core/netlink/message.ts';
 import { isLinkLocal6, sameAddress } from '../../core/vrrp/address.ts';
 import type { LinkFact } from '../../core/vrrp/contract.ts';
-import { nowMs } from './clock.ts';
 import { COMMAND_BYTES_MAX, type Kernel } from './kernel.ts';
 import { LinkStates } from './link-states.ts';
 

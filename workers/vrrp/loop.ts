@@ -8,6 +8,7 @@
 // A successor (VrrpWorkerData.waits) goes through the same turns with its router not started and its actions muted: it
 // learns links, scripts and reloads, and keeps the packets of the last moments. 'adopt' makes it the router.
 
+import { monotonicExactMs as nowMs } from '../../core/base/clock.ts';
 import type { VrrpInstance, VrrpModel } from '../../core/model/vrrp.ts';
 import type { FromVrrpWorker, ToVrrpWorker, VrrpQuestion, VrrpWorkerData } from '../../core/model/vrrp-worker.ts';
 import { type AddressInfo, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR } from '../../core/netlink/address.ts';
@@ -23,7 +24,6 @@ import { Actions } from './actions.ts';
 import { Announcer } from './announce.ts';
 import { BackendTracking } from './backends.ts';
 import { Bfd } from './bfd.ts';
-import { nowMs } from './clock.ts';
 import { Figures } from './figures.ts';
 import { Filter } from './filter.ts';
 import { ADDRESS_PROTOCOL, Holdings } from './holdings.ts';

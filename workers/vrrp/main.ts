@@ -1,26 +1,10 @@
-// The VRRP thread's entry: joins the message ports to the loop, which then holds the thread until it ends.
+// The VRRP thread's entry.
+//
+// A thread that gets ready shares locks with the one that is the router: of memory, of V8's pages. Were it to lose its
+// processor to a busy proxy while it holds one, the router would wait with it. So it hurries from its first line on;
+// privileges.ts then gives it the standing that the file asks for.
 
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { ToVrrpWorker, VrrpWorkerData } from '../../core/model/vrrp-worker.ts';
-import { runVrrp } from './loop.ts';
+import { hurry } from './privileges.ts';
 
-const port = parentPort;
-if (port === null) throw new Error('the VRRP thread is started by the supervisor');
-const data = workerData as VrrpWorkerData;
-const inbox = (data.inbox ?? null) as MessagePort | null;
-
-const next = (from: MessagePort): ToVrrpWorker | null =>
-  (receiveMessageOnPort(from)?.message as ToVrrpWorker | undefined) ?? null;
-
-runVrrp(data, {
-  post: (message) => port.postMessage(message),
-  pass: (heir, message) => (heir as MessagePort).postMessage(message),
-  take: () => {
-    const message = (inbox === null ? null : next(inbox)) ?? next(port);
-    // The supervisor saw the predecessor end and does not know whether it left a state: if so, it is here by now.
-    const isOrphaned = message?.kind === 'adopt' && message.state === null && inbox !== null;
-    return isOrphaned ? (next(inbox) ?? message) : message;
-  },
-});
-inbox?.close();
-port.close();
+hurry();
+await import('./thread.ts');

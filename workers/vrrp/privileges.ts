@@ -30,6 +30,15 @@ export function missingCapability(): { capability: string; text: string } | null
   return null;
 }
 
+const NICE_HURRY = -20;
+let hurried = false;
+
+/** Before all ordinary threads, if allowed, until applyScheduling(): this thread must not be kept waiting with a lock. */
+export function hurry(): void {
+  raiseCapabilities(1 << CAP_SYS_NICE);
+  hurried = setNice(NICE_HURRY) === 0;
+}
+
 export interface Standing {
   realtime: boolean;
   memoryLocked: boolean;
@@ -39,6 +48,7 @@ export interface Standing {
 export function applyScheduling(global: VrrpGlobal, log: (text: string) => void): Standing {
   const standing = { realtime: false, memoryLocked: false };
   setTimerSlack(1);
+  if (hurried) setNice(0);
   if (global.rtPriority > 0) {
     const errno = setRealtime(global.rtPriority);
     standing.realtime = errno === 0;

@@ -253,7 +253,7 @@ const interfaceRows: KeywordTable = {
       parse.warning(`(${name}) Specifying lvs_sync_daemon_interface against a vrrp is deprecated.`);
       parse.warning(`${' '.repeat(6 + Math.max(0, name.length - 2))}Please use global lvs_sync_daemon`);
     },
-    ignored: 'it concerns LVS, which this program does not drive yet',
+    ignored: 'it concerns LVS, which weir does not drive yet',
   },
 };
 

@@ -11,7 +11,7 @@ import type { Words } from './words.ts';
 const REAL_TIME_PRIORITY_MAX = 99; // SCHED_RR
 const TABLE_NAME_BYTES_MAX = 254;
 const CHAIN_NAME_BYTES_MAX = 27;
-const LVS = 'it concerns LVS, which this program does not drive yet';
+const LVS = 'it concerns LVS, which weir does not drive yet';
 const RT_LIMIT = 'the limit would end the proxies with the thread; one that does not answer is replaced instead';
 const NAMES = "weir's threads have names of their own";
 

@@ -83,6 +83,7 @@ class Walker {
       this.parse.warning(`Unknown keyword '${word}'`);
       return;
     }
+    if (row.ignored !== undefined) this.parse.diagnostics.notice(`'${words.at(0)}' has no effect: ${row.ignored}`);
     row.set(words, this.parse);
     if (row.body === undefined || level >= LEVEL_MAX) return;
     const skipped = this.block(row.body, true, level + 1);
