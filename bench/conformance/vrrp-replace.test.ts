@@ -2,7 +2,7 @@
 // Method: whole weirs in namespaces, one replaced twice, another that must stay backup, tshark's kernel times.
 
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { LAUNCHER } from '../../core/testing/weir-process.ts';
@@ -11,12 +11,12 @@ import { confText, GLOBAL, instanceText, Lab, type LabProcess, until, whyNot, wi
 const VIP = '10.77.0.100';
 const ADVERT_S = 0.1;
 
-function files(lab: Lab, text: string): string[] {
+function files(lab: Lab, text: string, global: readonly string[] = []): string[] {
   const cfg = join(lab.folder, 'proxy.cfg');
   const conf = join(lab.folder, 'router.conf');
   writeFileSync(
     cfg,
-    'defaults\n  mode http\n  timeout client 5s\nfrontend f\n  bind 127.0.0.1:8080\n  http-request return status 200\n',
+    `${global.join('\n')}\ndefaults\n  mode http\n  timeout client 5s\nfrontend f\n  bind 127.0.0.1:8080\n  http-request return status 200\n`,
   );
   writeFileSync(conf, text);
   return ['-f', cfg, '-f', conf];
@@ -65,6 +65,27 @@ describe('a weir that is replaced with -sf', { skip: whyNot('weir') || wireMissi
     await last.ended;
     assert.equal(lab.holds('a', VIP), false);
     assert.equal(existsSync(fifo), false, 'whoever came last removes it');
+  });
+
+  test('in a chroot and as another user it elects, and is replaced, all the same', {
+    timeout: 60_000,
+  }, async (context) => {
+    const lab = new Lab(context, ['a']);
+    const jail = join(lab.folder, 'jail');
+    mkdirSync(jail);
+    const confined = ['global', `  chroot ${jail}`, '  uid 65534', '  gid 65534'];
+    const words = files(lab, confText({ priority: 150, advertInt: ADVERT_S }), confined);
+    const first = lab.run('a', [LAUNCHER, ...words]);
+    await first.says(/Entering MASTER STATE/);
+    await first.says(/"msg":"started"/);
+    const next = lab.run('a', [LAUNCHER, ...words, '-sf', pidOf(first)]);
+    await next.says(/VRRP is taken over/);
+    await first.ended;
+    assert.equal(first.child.exitCode, 0, first.output);
+    assert.ok(lab.holds('a', VIP));
+    await next.says(/"msg":"started"/);
+    await next.stop('SIGTERM');
+    assert.equal(lab.holds('a', VIP), false);
   });
 
   test('without an election before, the new one begins as ever', { timeout: 60_000 }, async (context) => {

@@ -61,11 +61,11 @@ export async function start(
   warnAboutRoot(model.global, messages);
   const confined = model.global.chroot !== '' || model.global.uid > 0;
   const image = confined ? readCodeImage() : null;
+  const election = vrrp === null ? null : await import('../vrrp/boot.ts'); // while its file is within reach
   if (confined) instance.prepareForConfinement();
   // Predecessors keep their role in the election until this process has it, so they are told later, if that is allowed.
   const tellsLater = vrrp !== null && maySignalLater(line.oldPids, model.global.uid);
   if (!enterChroot(model.global.chroot, messages)) return giveUp(bound, line);
-  const election = vrrp === null ? null : await import('../vrrp/boot.ts');
   if (!tellsLater) tellOldPids(line.oldPids, line.oldPidsSignal);
   if (confined) election?.keepRights((text) => messages.mainWarning(text));
   if (!dropIdentity(model.global, messages)) return giveUp(null, line);
