@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type Kind, type Lab, type NodeName, type Router, until, wallMs } from './vrrp-rig.ts';
+import { ERROR_COUNTERS, type Kind, type Lab, type NodeName, type Router, until, wallMs } from './vrrp-rig.ts';
 import type { Frame, Wire } from './vrrp-rig-wire.ts';
 
 export const VIP = '10.77.0.100';
@@ -139,18 +139,6 @@ export async function assertOwner(
   assert.deepEqual([...new Set(answers().map((frame) => frame.sourceMac))], [ownerMac], `owners of ${address}`);
   assert.equal(answers().length, questions().length, `answers for ${address}`);
 }
-
-/** What keepalived counts as wrong with a packet. */
-const ERROR_COUNTERS = [
-  'packet_len_err',
-  'ip_ttl_err',
-  'invalid_type_rcvd',
-  'advert_interval_err',
-  'addr_list_err',
-  'invalid_authtype',
-  'authtype_mismatch',
-  'auth_failure',
-];
 
 /**
  * The same figures are asked of weir and of keepalived: so much mastership and so many farewells, no bad packet but

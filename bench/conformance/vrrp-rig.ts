@@ -117,12 +117,8 @@ export class Router extends LabProcess {
   }
 }
 
-/** In the order of the rows of keepalived.stats. */
-const STATS_ROWS = [
-  'advert_rcvd',
-  'advert_sent',
-  'become_master',
-  'release_master',
+/** What keepalived counts as wrong with a packet. */
+export const ERROR_COUNTERS = [
   'packet_len_err',
   'ip_ttl_err',
   'invalid_type_rcvd',
@@ -131,6 +127,15 @@ const STATS_ROWS = [
   'invalid_authtype',
   'authtype_mismatch',
   'auth_failure',
+];
+
+/** In the order of the rows of keepalived.stats. */
+const STATS_ROWS = [
+  'advert_rcvd',
+  'advert_sent',
+  'become_master',
+  'release_master',
+  ...ERROR_COUNTERS,
   'pri_zero_rcvd',
   'pri_zero_sent',
 ];

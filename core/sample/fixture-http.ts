@@ -144,12 +144,15 @@ export function requestSubject(text: string, complete = true): Subject {
   subject.messageSerial = ++messageCount;
   subject.stream = view;
   subject.front = connection();
-  const data = subject.requestData;
-  data.bytes = subject.bytes;
-  data.offset = head.endOffset;
-  data.length = end - head.endOffset;
-  data.complete = complete;
+  fill(subject, subject.requestData, head.endOffset, end, complete);
   return subject;
+}
+
+function fill(subject: Subject, data: Subject['requestData'], from: number, end: number, complete: boolean): void {
+  data.bytes = subject.bytes;
+  data.offset = from;
+  data.length = end - from;
+  data.complete = complete;
 }
 
 /** The same of a response. */
@@ -166,11 +169,7 @@ export function responseSubject(text: string, complete = true): Subject {
   subject.messageSerial = ++messageCount;
   subject.stream = stream(true);
   subject.front = connection();
-  const data = subject.responseData;
-  data.bytes = subject.bytes;
-  data.offset = head.endOffset;
-  data.length = end - head.endOffset;
-  data.complete = complete;
+  fill(subject, subject.responseData, head.endOffset, end, complete);
   return subject;
 }
 
@@ -182,11 +181,7 @@ export function tcpSubject(text: string, complete: boolean): Subject {
   subject.direction = DIRECTION_REQUEST;
   subject.stream = stream(false);
   subject.front = connection();
-  const data = subject.requestData;
-  data.bytes = subject.bytes;
-  data.offset = START;
-  data.length = bytes.length;
-  data.complete = complete;
+  fill(subject, subject.requestData, START, START + bytes.length, complete);
   return subject;
 }
 

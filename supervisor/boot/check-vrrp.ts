@@ -37,11 +37,7 @@ export function loadVrrpForRun(
 /** Says what the election asks of proxies that are not there; true: nothing. */
 export function fitsWith(vrrp: VrrpModel, messages: Messages): (model: Model) => boolean {
   return (model) => {
-    const backends = model.proxies.filter((proxy) => proxy.kind !== 'frontend');
-    const mistakes = checkBackends(
-      vrrp,
-      backends.map(({ name, servers }) => ({ name, serverCount: servers.length })),
-    );
+    const mistakes = checkBackends(vrrp, model.proxies);
     for (const entry of mistakes) messages.print('ALERT', formatDiagnostic(entry));
     return mistakes.length === 0;
   };

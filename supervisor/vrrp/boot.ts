@@ -55,7 +55,6 @@ export interface VrrpHandle {
 
 export function makeVrrp(parts: VrrpStart, events: Events, giveUp: (text: string) => void): VrrpHandle {
   const backends = backendsOf(parts.model);
-  const serverCounts = backends.map(({ name, serverIndexes }) => ({ name, serverCount: serverIndexes.length }));
   const service = new VrrpService({
     model: parts.vrrp,
     serverWords: parts.serverWords,
@@ -66,7 +65,7 @@ export function makeVrrp(parts: VrrpStart, events: Events, giveUp: (text: string
     onGiveUp: (text) => giveUp(text),
   });
   const reload = (): void => {
-    const { model, remarks } = loadVrrp(parts.files, serverCounts);
+    const { model, remarks } = loadVrrp(parts.files, parts.model.proxies);
     for (const { severity, text } of remarks) {
       if (severity !== 'notice') events.emit(severity === 'error' ? 'error' : 'warn', text);
     }

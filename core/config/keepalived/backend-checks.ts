@@ -1,18 +1,14 @@
 // `weir:backend NAME up>=N` names a backend of haproxy.cfg: whether it is there, and has that many servers, can only be
 // said when both files have been read.
 
+import type { Proxy } from '../../model/proxy.ts';
 import type { VrrpModel } from '../../model/vrrp.ts';
 import { bestMatch } from '../haproxy/hints.ts';
 import type { KeepalivedDiagnostic } from './diagnostics.ts';
 
-/** A backend or listen section of haproxy.cfg. */
-export interface BackendServers {
-  readonly name: string;
-  readonly serverCount: number;
-}
-
 /** What is wrong with the backends that are watched: an instance that watches one of these could never be master. */
-export function checkBackends(vrrp: VrrpModel, backends: readonly BackendServers[]): KeepalivedDiagnostic[] {
+export function checkBackends(vrrp: VrrpModel, proxies: readonly Proxy[]): KeepalivedDiagnostic[] {
+  const backends = proxies.filter((each) => each.kind !== 'frontend');
   const mistakes: KeepalivedDiagnostic[] = [];
   const check = (about: string, name: string, serversUpMin: number, file: string, line: number): void => {
     const found = backends.find((each) => each.name === name);
@@ -25,8 +21,10 @@ export function checkBackends(vrrp: VrrpModel, backends: readonly BackendServers
       );
       const suggestion = hint === '' ? '' : `; did you mean '${hint}' maybe ?`;
       error(`weir:backend: no backend '${name}' in the proxies' configuration${suggestion}`);
-    } else if (found.serverCount < serversUpMin) {
-      error(`weir:backend: backend '${name}' has ${found.serverCount} servers, up>=${serversUpMin} can never be true`);
+    } else if (found.servers.length < serversUpMin) {
+      error(
+        `weir:backend: backend '${name}' has ${found.servers.length} servers, up>=${serversUpMin} can never be true`,
+      );
     }
   };
   for (const { name, backend, file, line } of vrrp.scripts) {
