@@ -4,7 +4,7 @@
 // (track scripts, notify scripts, mail, files, processes) is done by the supervisor, which sends results as facts.
 // Every post to the thread is followed by a write to `wakeFd`. What it posts itself needs no wake.
 
-import type { VrrpModel } from './vrrp.ts';
+import type { VrrpGlobal, VrrpModel } from './vrrp.ts';
 
 export interface VrrpWorkerData {
   model: VrrpModel;
@@ -19,6 +19,15 @@ export interface VrrpWorkerData {
   waits: boolean;
   /** The MessagePort by which a predecessor in this process sends its 'adopt'; null: it comes from the supervisor. */
   inbox: object | null;
+  /** Where its deputy looks (core/shared/deputy-board), whether there is one just now or not, and the eventfd. */
+  deputy: { board: SharedArrayBuffer; wakeFd: number };
+}
+
+/** What the deputy of the VRRP thread is started with. */
+export interface VrrpDeputyData {
+  board: SharedArrayBuffer;
+  wakeFd: number; // as above
+  global: VrrpGlobal; // for its scheduling
 }
 
 /** A proxy's servers, by their positions in the server words. */

@@ -150,6 +150,12 @@ export const sched_setscheduler = nativeFunction<(pid: number, policy: number, p
 export const sched_setaffinity = nativeFunction<(pid: number, size: number, mask: Bytes) => number>(
   'int sched_setaffinity(int pid, size_t size, void *mask)',
 );
+/** sched_getaffinity(2) of the calling thread (pid 0), into `mask`. */
+export const sched_getaffinity = nativeFunction<(pid: number, size: number, mask: Bytes) => number>(
+  'int sched_getaffinity(int pid, size_t size, void *mask)',
+);
+/** sched_getcpu(3): the processor that the calling thread runs on just now. */
+export const sched_getcpu = nativeFunction<() => number>('int sched_getcpu(void)');
 /** setpriority(2): on Linux PRIO_PROCESS 0 is the calling thread. */
 export const setpriority = nativeFunction<(which: number, who: number, priority: number) => number>(
   'int setpriority(int which, unsigned int who, int prio)',

@@ -45,6 +45,14 @@ export function setAffinity(processors: readonly number[]): number {
   return outcome(libc.sched_setaffinity(0, mask.length, mask));
 }
 
+/** The processors that this thread may run on (0–1023). */
+export function processorsAllowed(): number[] {
+  const mask = new Uint8Array(128);
+  if (libc.sched_getaffinity(0, mask.length, mask) < 0) return [];
+  const isAllowed = (index: number): boolean => (mask[index >> 3]! & (1 << (index & 7))) !== 0;
+  return Array.from({ length: mask.length * 8 }, (_, index) => index).filter(isAllowed);
+}
+
 /**
  * Locks what the process has mapped from files (code and constants of the program and its libraries), page by page as
  * it is touched. Not the heap: the engine gives unused pages back with madvise(2), the kernel refuses that for locked

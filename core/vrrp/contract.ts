@@ -85,7 +85,16 @@ export type Intent =
       ttl: number; // inet6: the hop limit
       source: Uint8Array;
       packets: readonly OutPacket[];
+      /**
+       * When the next one is due, and how often after that: until 'end-adverts' these packets may be sent again by
+       * someone else if this router does not come to it (onSpokenFor). Infinity: they may not, since they were the
+       * last or carry a sequence number.
+       */
+      nextAtMs: number;
+      intervalMs: number;
     }
+  /** Nobody sends for this instance any more; in order with its adverts. */
+  | { do: 'end-adverts'; instance: string }
   /** Idempotent: an address already there is success. `accept` false: also drop packets to them (nft), before adding. */
   | {
       do: 'add-addresses';
@@ -177,6 +186,8 @@ export interface VrrpCounters {
   pri_zero_limited: number; // priority-0 adverts not answered, because of the rate limit
   interval_clamped: number; // learned intervals that were out of bounds
   late_master: number; // times we woke later than our own Down interval while master
+  late_backup: number; // times we woke so late that a master's silence proved nothing yet
+  advert_by_deputy: number; // of advert_sent: those that someone sent for us (onSpokenFor)
   unicast_source_err: number; // check_unicast_src: not a peer
 }
 
@@ -272,6 +283,8 @@ export interface VrrpRouterApi {
   onTracked(fact: TrackedFact, nowMs: number, intents: Intents): void;
   onAdvert(advert: AdvertFact, nowMs: number, intents: Intents): void;
   onTime(nowMs: number, intents: Intents): void;
+  /** The last packets of a master's 'send-advert' were sent again `count` times by someone else, last at `atMs`. */
+  onSpokenFor(instanceName: string, count: number, atMs: number): void;
   reload(model: VrrpModel, nowMs: number, intents: Intents): void;
   /** Orderly end: priority 0, everything released, notify STOP. The router is dead afterwards. */
   stop(nowMs: number, intents: Intents): void;

@@ -30,6 +30,8 @@ export function newCounters(): VrrpCounters {
     pri_zero_limited: 0,
     interval_clamped: 0,
     late_master: 0,
+    late_backup: 0,
+    advert_by_deputy: 0,
     unicast_source_err: 0,
   };
 }

@@ -124,7 +124,7 @@ export class Rig {
   /** The same, as words: what, and its most telling detail. */
   words(): string[] {
     return this.take()
-      .filter((each) => each.do !== 'log')
+      .filter((each) => each.do !== 'log' && each.do !== 'end-adverts')
       .map((each) => {
         if (each.do === 'send-advert') return `advert ${each.priority}`;
         if (each.do === 'notify') return `${each.type} ${each.name} ${each.state}`;

@@ -321,6 +321,88 @@ test('a master that slept through its own Down goes back before it sends', () =>
   near(rig.status().masterDownInMs, DOWN_100);
 });
 
+test('a backup that stood still listens for one more interval before it takes over, once', () => {
+  const rig = new Rig().start();
+  const waitMs = rig.status().masterDownInMs;
+  rig.sleep(waitMs + 30);
+  rig.router.onTime(rig.nowMs, rig.intents);
+  assert.equal(rig.state, 'backup');
+  assert.equal(rig.status().counters.late_backup, 1);
+  near(rig.status().masterDownInMs, 100);
+  rig.sleep(150); // late again: the machine is what it is
+  rig.router.onTime(rig.nowMs, rig.intents);
+  assert.equal(rig.state, 'master');
+  assert.equal(rig.status().counters.late_backup, 1);
+});
+
+test('a backup that is a little late, as a loaded machine makes it, takes over', () => {
+  const rig = new Rig().start();
+  rig.sleep(rig.status().masterDownInMs + 25);
+  rig.router.onTime(rig.nowMs, rig.intents);
+  assert.equal(rig.state, 'master');
+});
+
+test('a backup that heard its master after it stood still may stand still again', () => {
+  const rig = new Rig().start();
+  for (let round = 1; round <= 3; round++) {
+    rig.sleep(rig.status().masterDownInMs + 60);
+    rig.router.onTime(rig.nowMs, rig.intents);
+    assert.equal(rig.status().counters.late_backup, round);
+    rig.hear({ priority: 200 });
+    assert.equal(rig.state, 'backup');
+  }
+});
+
+test('an advert says until when someone else may keep silent for it, the last one that nobody may repeat it', () => {
+  const rig = new Rig().master();
+  rig.take();
+  rig.wait(100);
+  const [sent] = rig.take().filter((each) => each.do === 'send-advert');
+  near(sent!.nextAtMs, rig.nowMs + 100);
+  assert.equal(sent!.intervalMs, 100);
+  rig.router.stop(rig.nowMs, rig.intents);
+  const last = rig.take().filter((each) => each.do === 'send-advert' || each.do === 'end-adverts');
+  assert.deepEqual(
+    last.map((each) => each.do),
+    ['end-adverts', 'send-advert'],
+  );
+  assert.ok(last[1]!.do === 'send-advert' && last[1]!.nextAtMs === Infinity);
+});
+
+test('adverts that carry a sequence number are never left to someone else', () => {
+  const rig = new Rig({ version: 2, advertIntMs: 1000, auth: { type: 'ah', password: 'secret' } }).master();
+  rig.take();
+  rig.wait(3000);
+  const sent = rig.take().filter((each) => each.do === 'send-advert');
+  assert.ok(sent.length > 0 && sent.every((each) => each.nextAtMs === Infinity));
+});
+
+test('a master for whom someone else spoke is not late, and goes on in the same rhythm', () => {
+  const rig = new Rig().master();
+  const { advert_sent: before } = rig.status().counters;
+  rig.take();
+  rig.sleep(rig.status().nextAdvertInMs + 950);
+  rig.router.onSpokenFor('VI_1', 10, rig.nowMs - 48); // each 2 ms after it was due
+  rig.router.onTime(rig.nowMs, rig.intents);
+  assert.equal(rig.state, 'master');
+  assert.deepEqual(rig.words(), []);
+  near(rig.status().nextAdvertInMs, 50);
+  const { counters } = rig.status();
+  assert.equal(counters.advert_sent, before + 10);
+  assert.equal(counters.advert_by_deputy, 10);
+});
+
+test('what someone else said before we gave way is counted and changes nothing else', () => {
+  const rig = new Rig().master();
+  rig.hear({ priority: 200 });
+  const downInMs = rig.status().masterDownInMs;
+  rig.router.onSpokenFor('VI_1', 1, rig.nowMs);
+  rig.router.onSpokenFor('of nobody', 1, rig.nowMs);
+  assert.equal(rig.state, 'backup');
+  assert.equal(rig.status().masterDownInMs, downInMs);
+  assert.equal(rig.status().counters.advert_by_deputy, 1);
+});
+
 test('a late master judges a waiting packet as a backup', () => {
   const rig = new Rig().master();
   rig.sleep(500);

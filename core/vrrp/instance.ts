@@ -25,6 +25,7 @@ import {
   removeResources,
 } from './resources.ts';
 import type { Settings } from './settings.ts';
+import { Standstill } from './standstill.ts';
 import type { Companions, Conditions, Host } from './surroundings.ts';
 import { learnedIntervalMs, masterDownMs, PRIORITY_OWNER, PRIORITY_STOP, skewMs } from './timers.ts';
 
@@ -56,6 +57,7 @@ export class Instance implements Receiver, SendLine {
   ownerLowered = false;
   private readonly clash = new OwnerClash();
   private readonly replies = new ReplyLimit();
+  private readonly standstill = new Standstill();
   readonly announcer = new Announcer();
 
   ipId = 0;
@@ -96,8 +98,13 @@ export class Instance implements Receiver, SendLine {
   /** Master_Down_Interval by the master's interval, as a backup counts it. */
   get masterDownMs(): number {
     const { config, downTimerAdverts } = this.settings;
-    const intervalMs = config.version === 2 ? config.advertIntMs : this.masterAdvertIntMs;
-    return masterDownMs(config.version, this.effectivePriority, intervalMs, downTimerAdverts);
+    return masterDownMs(config.version, this.effectivePriority, this.masterIntervalMs, downTimerAdverts);
+  }
+
+  // Version 2 has only our own.
+  private get masterIntervalMs(): number {
+    const { version, advertIntMs } = this.settings.config;
+    return version === 2 ? advertIntMs : this.masterAdvertIntMs;
   }
 
   // ---------------------------------------------------------------------------------------------------- time
@@ -134,6 +141,13 @@ export class Instance implements Receiver, SendLine {
 
   // RFC 9568 §6.4.2: Active_Down_Timer (RFC 3768: Master_Down_Timer) fires.
   private masterDown(nowMs: number, intents: Intents): void {
+    const lateMs = nowMs - this.masterDownAtMs;
+    if (this.standstill.grants(lateMs, this.masterIntervalMs)) {
+      this.counters.late_backup++;
+      this.logs.once('stood still', `we stood still for ${Math.round(lateMs)} ms, and listen once more`, intents);
+      this.masterDownAtMs = nowMs + this.masterIntervalMs;
+      return;
+    }
     this.wantState = 'master';
     if (this.group !== null && !this.group.canGoMaster(this)) {
       this.masterDownAtMs = nowMs + this.masterDownMs;
@@ -171,10 +185,9 @@ export class Instance implements Receiver, SendLine {
     if (this.ownerLowered && (isNewMaster || advert.priority !== PRIORITY_OWNER)) this.lowerOwner(false);
     if (advert.priority === PRIORITY_STOP) {
       // Priority 0: the master stops; the best of us is there first.
-      const { version, advertIntMs } = this.settings.config;
-      const intervalMs = version === 2 ? advertIntMs : this.masterAdvertIntMs;
+      const { version } = this.settings.config;
       // Never later than it would have been anyway: a flood of these must not keep a backup waiting for ever.
-      const soonestMs = nowMs + skewMs(version, this.effectivePriority, intervalMs);
+      const soonestMs = nowMs + skewMs(version, this.effectivePriority, this.masterIntervalMs);
       this.masterDownAtMs = Math.min(this.masterDownAtMs, soonestMs);
       this.logs.once('stop', `Backup received priority 0 advertisement from ${formatAddress(advert.source)}`, intents);
       return;
@@ -190,6 +203,7 @@ export class Instance implements Receiver, SendLine {
       return;
     }
     // Higher, equal, or not to be preempted: the master stands.
+    this.standstill.forget();
     if (isNewMaster) this.logs.forget();
     this.masterAddress = advert.source;
     this.learnInterval(advert, intents);
@@ -335,10 +349,23 @@ export class Instance implements Receiver, SendLine {
     this.clash.onSent(nowMs);
   }
 
+  /** Someone else sent our last advert again, `count` times, when we did not come to it. */
+  onSpokenFor(count: number, atMs: number): void {
+    this.counters.advert_sent += count;
+    this.counters.advert_by_deputy += count;
+    if (this.state !== 'master') return;
+    const { advertIntMs } = this.settings.config;
+    this.lastSentAtMs = Math.max(this.lastSentAtMs, atMs);
+    while (this.advertAtMs <= atMs) this.advertAtMs += advertIntMs;
+    this.replies.onSent(atMs);
+    this.clash.onSent(atMs);
+  }
+
   private sendAdvert(priority: number, nowMs: number, intents: Intents): void {
     const { config, group, peers } = this.settings;
     if (this.source === null || (this.ifindex === 0 && config.interfaceName !== '')) return; // nothing to send with
     const spec = nextAdvert(this, this.settings, priority, this.source, this.host.wallMs());
+    const mayRepeat = priority !== PRIORITY_STOP && spec.auth !== 'ah' && spec.trailer === null;
     const destinations = config.unicast ? peers.map((each) => each.address) : [group];
     intents.push({
       do: 'send-advert',
@@ -350,6 +377,8 @@ export class Instance implements Receiver, SendLine {
       ttl: spec.ttl,
       source: this.source,
       packets: destinations.map((destination) => ({ destination, bytes: encodeAdvert(spec, destination) })),
+      nextAtMs: mayRepeat ? this.advertAtMs : Infinity,
+      intervalMs: config.advertIntMs,
     });
     this.lastSentAtMs = nowMs;
     this.counters.advert_sent++;
@@ -383,6 +412,7 @@ export class Instance implements Receiver, SendLine {
   /** To BACKUP, or to FAULT as by a Shutdown event (RFC 9568 §6.4.3). `stop`: priority 0 goes first. */
   leaveMaster(to: 'backup' | 'fault', reason: string, stop: boolean, nowMs: number, intents: Intents): void {
     assert(this.state === 'master', 'only a master can leave mastership');
+    intents.push({ do: 'end-adverts', instance: this.name });
     if (stop) this.sendAdvert(PRIORITY_STOP, nowMs, intents);
     this.announcer.cancel();
     this.release(intents);
@@ -466,6 +496,7 @@ export class Instance implements Receiver, SendLine {
   /** The end: of the program or of the instance. */
   stop(state: NotifyState, nowMs: number, intents: Intents): void {
     if (this.state === 'master') {
+      intents.push({ do: 'end-adverts', instance: this.name });
       this.sendAdvert(PRIORITY_STOP, nowMs, intents);
       this.counters.release_master++;
     }

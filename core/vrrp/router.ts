@@ -146,6 +146,10 @@ export class VrrpRouter implements VrrpRouterApi, Host {
     this.check();
   }
 
+  onSpokenFor(instanceName: string, count: number, atMs: number): void {
+    this.instances.get(instanceName)?.onSpokenFor(count, atMs);
+  }
+
   // --------------------------------------------------------------------------------------------- reload and stop
 
   reload(model: VrrpModel, nowMs: number, intents: Intents): void {

@@ -24,6 +24,7 @@ import type {
 } from '../../core/model/vrrp-worker.ts';
 import type { CodeImage } from '../fleet/code-image.ts';
 import { RestartPolicy } from '../fleet/restart-policy.ts';
+import { Deputy } from './deputy.ts';
 import { History, type Transition } from './history.ts';
 import { Notifier } from './notify.ts';
 import type { GroupStatus, InstanceStatus, TrackingStatus } from './status.ts';
@@ -71,6 +72,7 @@ export class VrrpService {
   private readonly files: TrackFiles;
   private readonly processes: TrackProcesses;
   private readonly history = new History();
+  private readonly deputy: Deputy;
   private readonly results = new Map<string, VrrpTrackResult>(); // the latest of each tracked thing
   private readonly asksOut = new Map<number, { to: VrrpThread; tell: (answer: VrrpAnswer | null) => void }>();
   private readonly readies: ((running: boolean) => void)[] = [];
@@ -93,6 +95,7 @@ export class VrrpService {
     const log = (level: 'info' | 'warn' | 'error', text: string): void => options.onEvent(level, text, {});
     const report = { log, result: (result: VrrpTrackResult) => this.onResult(result) };
     this.notifier = new Notifier(log);
+    this.deputy = new Deputy(options.image, (text) => log('error', text));
     this.scripts = new TrackScripts(report);
     this.files = new TrackFiles(report);
     this.processes = new TrackProcesses(report);
@@ -214,6 +217,7 @@ export class VrrpService {
     this.notifier.configure(model);
     this.history.keep(model.instances.map((each) => each.name));
     this.post({ kind: 'reload', model, backends });
+    if (this.thread?.ready === true) this.deputy.configure(model);
     this.track();
     if (model.operation?.fifoStatesOnReload) void this.writeStates();
   }
@@ -265,6 +269,7 @@ export class VrrpService {
       await within(timeoutMs, thread.gone, undefined);
       await thread.terminate();
     }
+    await this.deputy.stop();
     await within(STOP_SCRIPTS_MS, this.notifier.quiet(), undefined);
     if (this.handedOver) return this.notifier.leave();
     const { shutdownScript } = this.model.global;
@@ -320,6 +325,7 @@ export class VrrpService {
       state: state?.state ?? null,
       stateTakenAtMs: state?.takenAtMs ?? 0,
       waits,
+      deputy: this.deputy.data,
     };
     const thread: VrrpThread = new VrrpThread(data, inbox, image, {
       message: (message) => this.onMessage(thread, message),
@@ -336,6 +342,7 @@ export class VrrpService {
       case 'prepared':
         return;
       case 'ready':
+        this.deputy.configure(this.model);
         if (from === this.move?.heir) return this.moved(this.move);
         onEvent('info', 'VRRP runs', { instances: this.model.instances.length });
         return this.tellReady(true);

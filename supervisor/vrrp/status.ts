@@ -55,6 +55,8 @@ type CounterName =
   | 'pri_zero_limited'
   | 'interval_clamped'
   | 'late_master'
+  | 'late_backup'
+  | 'advert_by_deputy'
   | 'unicast_source_err';
 
 export interface GroupStatus {

@@ -10,6 +10,7 @@ import type { Intent } from '../../core/vrrp/contract.ts';
 import { settingsOf } from '../../core/vrrp/settings.ts';
 import type { Announcer } from './announce.ts';
 import { Backlog } from './backlog.ts';
+import type { Briefing } from './briefing.ts';
 import { ExtraAnnouncements } from './extra-announcements.ts';
 import type { Figures } from './figures.ts';
 import type { Filter } from './filter.ts';
@@ -22,6 +23,7 @@ import type { Vmacs } from './vmac.ts';
 
 export interface ActionParts {
   sockets: Sockets;
+  briefing: Briefing;
   interfaces: Interfaces;
   holdings: Holdings;
   filter: Filter;
@@ -67,14 +69,15 @@ export class Actions {
   forget(model: VrrpModel): void {
     const names = new Set(model.instances.map((each) => each.name));
     for (const name of this.instances.keys()) if (!names.has(name)) this.instances.delete(name);
+    this.parts.briefing.keep(names);
   }
 
   carryOut(intents: Intent[]): void {
     if (!this.isMuted) {
       const isFree = this.backlog.isEmpty;
       // Words cost a message to another thread: what others on the network wait for goes first.
-      for (const intent of intents) if (intent.do === 'send-advert') this.one(intent);
-      for (const intent of intents) if (intent.do !== 'send-advert' && !isWord(intent)) this.backlog.add(intent);
+      for (const intent of intents) if (isAdvert(intent)) this.one(intent);
+      for (const intent of intents) if (!isAdvert(intent) && !isWord(intent)) this.backlog.add(intent);
       for (const intent of intents) if (isWord(intent)) this.backlog.add(intent);
       if (isFree) this.backlog.proceed();
     }
@@ -141,6 +144,8 @@ export class Actions {
     switch (intent.do) {
       case 'send-advert':
         return this.sendAdvert(intent);
+      case 'end-adverts':
+        return this.parts.briefing.end(intent.instance);
       case 'add-addresses':
         if (intent.accept) filter.pass(intent.instance, intent.addresses.map(bytesOf));
         else this.drop(intent.instance, intent.interfaceName, intent.addresses);
@@ -206,8 +211,11 @@ export class Actions {
   }
 
   private sendAdvert(intent: Extract<Intent, { do: 'send-advert' }>): void {
-    const { figures, sockets } = this.parts;
-    const errno = sockets.send(intent, this.sendingIndex(intent.instance, intent.ifindex));
+    const { briefing, figures, sockets } = this.parts;
+    const cue = sockets.cueOf(intent, this.sendingIndex(intent.instance, intent.ifindex));
+    const errno = sockets.send(cue);
+    if (errno === 0) briefing.brief(intent, cue);
+    else briefing.end(intent.instance);
     figures.packetsOut += intent.packets.length;
     const before = this.mute.get(intent.instance) ?? 0;
     if (errno === before) {
@@ -281,4 +289,5 @@ export class Actions {
 
 const bytesOf = ({ address }: VirtualAddress): Uint8Array => addressOf(address);
 
+const isAdvert = (intent: Intent): boolean => intent.do === 'send-advert' || intent.do === 'end-adverts';
 const isWord = (intent: Intent): boolean => intent.do === 'log' || intent.do === 'notify';

@@ -24,6 +24,7 @@ import { Actions } from './actions.ts';
 import { Announcer } from './announce.ts';
 import { BackendTracking } from './backends.ts';
 import { Bfd } from './bfd.ts';
+import { Briefing } from './briefing.ts';
 import { Figures } from './figures.ts';
 import { Filter } from './filter.ts';
 import { ADDRESS_PROTOCOL, Holdings } from './holdings.ts';
@@ -71,6 +72,7 @@ export class VrrpLoop {
   private readonly holdings: Holdings;
   private readonly filter: Filter;
   private readonly sockets: Sockets;
+  private readonly briefing: Briefing;
   private readonly vmacs: Vmacs;
   private readonly announcer: Announcer;
   private readonly actions: Actions;
@@ -89,6 +91,7 @@ export class VrrpLoop {
   private readonly heard = new Map<string, number>(); // by socket: the stamp of the last packet acted on
   private retryAtMs = Number.POSITIVE_INFINITY;
   private readonly wakeBytes = new Uint8Array(8);
+  private readonly tellSpoken: (instance: string, count: number, atMs: number) => void;
 
   /** Throws SysError when a socket cannot be had. */
   constructor(data: VrrpWorkerData, line: Line) {
@@ -101,13 +104,25 @@ export class VrrpLoop {
     this.interfaces = new Interfaces(this.kernel, (address) => this.isVirtual(address), new LinkStates(complain));
     this.holdings = new Holdings(this.kernel, this.interfaces, complain);
     this.filter = new Filter(this.io, complain);
-    this.sockets = new Sockets(this.io, this.interfaces, complain);
+    this.briefing = new Briefing(data.deputy, (text) => line.post({ kind: 'log', level: 'notice', text }));
+    this.sockets = new Sockets(this.io, this.interfaces, (fd) => this.briefing.letGo(fd), complain);
     this.vmacs = new Vmacs(this.kernel, this.interfaces, this.filter, complain);
     this.announcer = new Announcer(this.io);
-    const { sockets, interfaces, holdings, filter, announcer, vmacs, figures } = this;
-    this.actions = new Actions({ sockets, interfaces, holdings, filter, announcer, vmacs, figures, post: line.post });
+    const { sockets, briefing, interfaces, holdings, filter, announcer, vmacs, figures } = this;
+    this.actions = new Actions({
+      sockets,
+      briefing,
+      interfaces,
+      holdings,
+      filter,
+      announcer,
+      vmacs,
+      figures,
+      post: line.post,
+    });
     this.backends = new BackendTracking(data.model, data.serverWords, data.backends);
     this.router = new VrrpRouter(data.model, { wallMs: Date.now });
+    this.tellSpoken = (instance, count, atMs) => this.router.onSpokenFor(instance, count, atMs);
     this.bfd = new Bfd(this.io, {
       log: (level, text) => line.post({ kind: 'log', level, text }),
       tell: (name, up) => this.tellBfd(name, up),
@@ -150,6 +165,7 @@ export class VrrpLoop {
 
   private actNow(): void {
     this.isWaiting = false;
+    this.briefing.begin();
     this.actions.isMuted = false;
     this.vmacs.isIdle = false;
   }
@@ -226,6 +242,7 @@ export class VrrpLoop {
     const deadlineMs = this.router.deadlineMs;
     this.poller.wait(this.waitMs(deadlineMs));
     const wokenMs = nowMs();
+    this.hearDeputy();
     // Before anything opens or closes sockets, which starts the poller's list anew.
     const isWoken = this.poller.ready(0) !== 0;
     const readable = this.sockets.listening.filter((_, index) => this.poller.ready(index + 2) !== 0);
@@ -265,7 +282,13 @@ export class VrrpLoop {
     return Math.max(0, Math.min(waitMs, this.bfd.deadlineMs - now));
   }
 
+  // Before anything that may find us late.
+  private hearDeputy(): void {
+    this.briefing.news(this.tellSpoken);
+  }
+
   private time(now: number): void {
+    this.hearDeputy();
     if (now < this.router.deadlineMs) return;
     // The machine may have stood still since we looked: what came in before `now` counts, however late we are.
     if (now - this.router.deadlineMs > LATE_MS) {
@@ -391,6 +414,8 @@ export class VrrpLoop {
     const { post } = this.line;
     if (this.isWaiting) return post({ kind: 'answer', id, answer: { kind: 'done' } });
     this.actions.finish();
+    this.briefing.silence(); // what it said is in the state, and it says no more
+    this.hearDeputy();
     const takenAtMs = nowMs();
     const state = this.estate(takenAtMs);
     this.heir = message.heir ?? this.heir;
@@ -509,6 +534,7 @@ export class VrrpLoop {
   }
 
   private close(): void {
+    if (!this.isWaiting && !this.actions.isMuted) this.briefing.silence(); // else the board is another's
     this.sockets.close();
     this.bfd.close();
     this.announcer.close();

@@ -11,6 +11,7 @@ import type { Intent } from '../../core/vrrp/contract.ts';
 import { VrrpRouter } from '../../core/vrrp/router.ts';
 import { Actions } from './actions.ts';
 import type { Announcer } from './announce.ts';
+import { Briefing } from './briefing.ts';
 import { Figures } from './figures.ts';
 import { Filter } from './filter.ts';
 import { Holdings } from './holdings.ts';
@@ -50,6 +51,7 @@ export class Rehearsal {
     const figures = new Figures();
     this.actions = new Actions({
       sockets,
+      briefing: new Briefing(null, () => {}),
       interfaces,
       holdings,
       filter,

@@ -6,6 +6,7 @@
 
 import type { VrrpInstance, VrrpModel } from '../../core/model/vrrp.ts';
 import type { VrrpSocket } from '../../core/model/vrrp-worker.ts';
+import type { Cue } from '../../core/shared/deputy-board.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -88,8 +89,12 @@ export class Sockets {
   private readonly complained = new Set<string>();
   private readonly users = new Map<string, string[]>(); // instances by key
 
-  constructor(io: PacketIo, interfaces: Interfaces, log: (text: string) => void) {
+  private readonly letGo: (fd: number) => boolean;
+
+  /** `letGo` says whether nobody else sends with a descriptor any more; one that is still used is never closed. */
+  constructor(io: PacketIo, interfaces: Interfaces, letGo: (fd: number) => boolean, log: (text: string) => void) {
     this.io = io;
+    this.letGo = letGo;
     this.interfaces = interfaces;
     this.log = log;
   }
@@ -141,19 +146,29 @@ export class Sockets {
     return this.complained.size > 0;
   }
 
-  /** Sends the packets of an advertisement out of `deviceIndex` (0: wherever the route says); 0 or the first errno. */
-  send(intent: SendAdvert, deviceIndex: number): number {
+  /** How an advertisement goes out of `deviceIndex` (0: wherever the route says); its fd may be a negated errno. */
+  cueOf(intent: SendAdvert, deviceIndex: number): Cue {
+    const isInet6 = intent.family === 'inet6';
     const fd = this.sender(intent.family, deviceIndex);
+    if (isInet6 && fd >= 0) this.limitHops(fd, intent.ttl);
+    return {
+      fd,
+      flags: intent.multicast ? MSG_DONTROUTE : 0,
+      interfaceIndex: deviceIndex,
+      source: isInet6 ? intent.source : null,
+      packets: intent.packets.map(({ destination, bytes }) => {
+        return { target: encodeInet(formatAddress(destination), 0, isInet6 ? deviceIndex : 0), bytes };
+      }),
+    };
+  }
+
+  /** Sends its packets; 0 or the first errno. */
+  send({ fd, flags, interfaceIndex, source, packets }: Cue): number {
     if (fd < 0) return -fd;
     let failed = 0;
-    if (intent.family === 'inet6') this.limitHops(fd, intent.ttl);
-    for (const packet of intent.packets) {
-      const isLinkLocal = intent.family === 'inet6';
-      const target = encodeInet(formatAddress(packet.destination), 0, isLinkLocal ? deviceIndex : 0);
-      this.io.data.set(packet.bytes);
-      const flags = intent.multicast ? MSG_DONTROUTE : 0;
-      const source = intent.family === 'inet6' ? intent.source : null;
-      const errno = this.io.send(fd, packet.bytes.length, target, flags, source, deviceIndex);
+    for (const { target, bytes } of packets) {
+      this.io.data.set(bytes);
+      const errno = this.io.send(fd, bytes.length, target, flags, source, interfaceIndex);
       if (errno !== 0 && failed === 0) failed = errno;
     }
     return failed;
@@ -166,7 +181,7 @@ export class Sockets {
 
   close(): void {
     for (const { fd } of this.listening.splice(0)) libc.close(fd);
-    for (const fd of this.senders.values()) libc.close(fd);
+    for (const fd of this.senders.values()) this.closeSender(fd);
     this.senders.clear();
   }
 
@@ -263,10 +278,15 @@ export class Sockets {
     for (const [key, fd] of this.senders) {
       const deviceIndex = Number(key.slice(key.indexOf('|') + 1));
       if (deviceIndex === 0 || this.interfaces.links.has(deviceIndex)) continue;
-      libc.close(fd);
+      this.closeSender(fd);
       this.senders.delete(key);
       this.hops.delete(fd);
     }
+  }
+
+  private closeSender(fd: number): void {
+    if (this.letGo(fd)) libc.close(fd);
+    else this.log(`descriptor ${fd} stays open: the second thread does not come back from sending with it`);
   }
 }
 
