@@ -100,6 +100,11 @@ function troublesOf({ name, faults, splitBrain, counters }: InstanceReport): Tro
   }
   const late = counters['late_master'] ?? 0;
   if (late > 0) found.push({ text: visible(`${name}: gave up ${late} times because it woke too late`), alarm: false });
+  const spoken = counters['advert_by_deputy'] ?? 0;
+  if (spoken > 0) {
+    const text = `${name}: ${spoken} adverts were late and sent by its deputy: the machine's processors come and go`;
+    found.push({ text: visible(text), alarm: false });
+  }
   return found;
 }
 

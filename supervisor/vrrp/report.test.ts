@@ -62,6 +62,14 @@ test('the report shows states and sums, and no password', () => {
   );
 });
 
+test('a machine whose processors come and go is told of, as long as there is something to tell', () => {
+  const counters = { ...INSTANCE.counters, late_master: 2, advert_by_deputy: 31 };
+  const page = pageOf(reportWith({ counters }), false);
+  assert.match(page, /^VI_1: gave up 2 times because it woke too late$/m);
+  assert.match(page, /^VI_1: 31 adverts were late and sent by its deputy/m);
+  assert.doesNotMatch(pageOf(reportWith({}), false), /deputy|woke too late/);
+});
+
 test('another master is an alarm while it is heard, a remark afterwards, and red on a terminal only', () => {
   const counters = { ...INSTANCE.counters, unexpected_master: 12 };
   const now = reportWith({ state: 'master', counters, unexpectedAtMs: 6_000 });
