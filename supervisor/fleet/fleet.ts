@@ -25,6 +25,7 @@ import { close, shutdown } from '../../core/sys/libc.ts';
 import { type CodeImage, workerSource } from './code-image.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import type { SharedTables } from './shared-tables.ts';
+import { within } from './within.ts';
 
 const WATCH_MS = 10_000; // a thread that has not answered by the next look is taken for hung
 
@@ -138,13 +139,7 @@ export class Fleet {
       this.emptied.push(() => resolve(true));
       this.checkEmpty();
     });
-    let timer: NodeJS.Timeout | null = null;
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), timeoutMs);
-    });
-    const stopped = await Promise.race([gone, late]);
-    if (timer !== null) clearTimeout(timer);
-    return stopped;
+    return within(timeoutMs, gone, false);
   }
 
   /** Each living thread's own figures, for people. */

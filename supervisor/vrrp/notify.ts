@@ -7,8 +7,10 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import type { NotifyScript, NotifyScripts, VrrpModel } from '../../core/model/vrrp.ts';
+import type { VrrpAnswer } from '../../core/model/vrrp-worker.ts';
 import { runScript } from './child.ts';
 import { MailAlerts } from './mail-alerts.ts';
+import type { GroupStatus, InstanceStatus } from './status.ts';
 
 const { O_RDWR, O_NONBLOCK } = constants;
 const FIFO_MODE = 0o600;
@@ -49,6 +51,18 @@ export function commandsOf(scripts: NotifyScripts, change: StateChange): NotifyS
 /** `INSTANCE "VI_1" MASTER 150` and a newline. */
 export function fifoLine(change: StateChange): string {
   return `${change.type} "${change.name}" ${change.state} ${change.priority}\n`;
+}
+
+/** The states of all groups and instances, of an answer to 'status'. */
+export function statesOf(answer: Extract<VrrpAnswer, { kind: 'status' }>): StateChange[] {
+  const groups = answer.groups as readonly GroupStatus[];
+  const instances = answer.instances as readonly InstanceStatus[];
+  return [
+    ...groups.map(({ name, state }) => ({ type: 'GROUP' as const, name, state: state.toUpperCase(), priority: 0 })),
+    ...instances.map(({ name, state, effectivePriority: priority }) => {
+      return { type: 'INSTANCE' as const, name, state: state.toUpperCase(), priority };
+    }),
+  ];
 }
 
 interface Fifo {
