@@ -99,13 +99,18 @@ export class VrrpLoop {
 
   // Everything that changes nothing on the machine, so that a predecessor may still be the router.
   private prepare(): void {
-    const { interfaces, vmacs, rehearsal, complain } = this.parts;
+    const { interfaces, vmacs, rehearsal, inputs, complain } = this.parts;
     this.learn(this.model);
     if (!interfaces.refresh()) throw new Error('the kernel does not list its interfaces');
     vmacs.make(this.model);
     this.syncSockets();
     this.tellLinks();
     rehearsal.whole();
+    // The turn's own code as well: nothing is due yet, and what waits to be read is there in the first turn still.
+    this.waitMs();
+    inputs.wait(0);
+    inputs.look();
+    for (const each of this.urgent) each.onTime(nowMs());
     // Not before: at the same priority as a predecessor's thread, the rehearsal would stand in its way.
     this.standing = applyScheduling(this.model.global, complain);
   }
