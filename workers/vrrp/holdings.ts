@@ -19,7 +19,7 @@ import { MessageWriter } from '../../core/netlink/message.ts';
 import { encodeDeleteRoute, encodeNewRoute } from '../../core/netlink/route.ts';
 import { encodeDeleteRule, encodeNewRule } from '../../core/netlink/rule.ts';
 import { EADDRNOTAVAIL, EEXIST, ENODEV, ENOENT, ESRCH, errnoText } from '../../core/sys/errno.ts';
-import { formatAddress, parseAddress, sameAddress } from '../../core/vrrp/address.ts';
+import { formatAddress, parseAddress } from '../../core/vrrp/address.ts';
 import type { Interfaces } from './interfaces.ts';
 import { type Acknowledgement, COMMAND_BYTES_MAX, type Kernel } from './kernel.ts';
 import { routeSpec, ruleSpec } from './routes.ts';
@@ -176,11 +176,6 @@ export class Holdings {
     this.kernel.errorCount++;
     this.log(`${what}: ${answer.text === '' ? errnoText(answer.errno) : answer.text}`);
   }
-}
-
-/** Whether a found address is what `virtual` names. */
-export function isSameAddress(found: AddressInfo, virtual: VirtualAddress): boolean {
-  return sameAddress(found.address, parseAddress(virtual.address));
 }
 
 function keyOf(ifindex: number, address: Uint8Array): string {

@@ -6,6 +6,10 @@
 
 import type { ExportedBfd } from '../../core/bfd/contract.ts';
 import type { AdvertFact, ExportedState } from '../../core/vrrp/contract.ts';
+import type { VrrpRouter } from '../../core/vrrp/router.ts';
+import type { Bfd } from './bfd.ts';
+import type { Hearing } from './hearing.ts';
+import type { Vmacs } from './vmac.ts';
 
 /** The whole of a thread's state, as plain data (structured clone or JSON). */
 export interface Estate {
@@ -16,6 +20,24 @@ export interface Estate {
   heard: readonly (readonly [string, number])[];
   /** Settings of the machine as they were before the first thread changed them, by path: to be given back at the end. */
   settings: readonly (readonly [string, string])[];
+}
+
+/** Those who have something to hand over. */
+export interface Testators {
+  router: VrrpRouter;
+  bfd: Bfd;
+  hearing: Hearing;
+  vmacs: Vmacs;
+}
+
+export function estateOf({ router, bfd, hearing, vmacs }: Testators, now: number): Estate {
+  return {
+    version: 1,
+    router: router.exportState(now),
+    bfd: bfd.exportState(now),
+    heard: hearing.stamps(),
+    settings: vmacs.settings(),
+  };
 }
 
 const OFFERED = 0;
