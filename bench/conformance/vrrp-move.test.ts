@@ -15,6 +15,8 @@ const isLong = process.env['VRRP_INTEROP'] === 'all';
 const skipLong = skip || (isLong ? false : 'VRRP_INTEROP=all runs it');
 const VIP = '10.77.0.100';
 const STRONG = '10.77.0.1';
+const NO_SECOND_BURST = 'garp_master_delay 60';
+const BURST = 5; // gratuitous ARPs
 const STALL_MS = 3;
 const GAP_MS_MAX = 25; // at 10 ms adverts
 const DISTURBED_MAX = isLong ? 12 : 3;
@@ -70,10 +72,7 @@ async function plays(context: TestContext, probe: Probe, wanted: number, play: (
 
 describe('a role that moves', { skip }, () => {
   test('mastership moves from thread to thread at 10 ms adverts and nobody misses one', async (context) => {
-    const { lab, probe, strong, weak } = await pairOf(context, {
-      advertInt: 0.01,
-      lines: ['garp_master_delay 60'],
-    });
+    const { lab, probe, strong, weak } = await pairOf(context, { advertInt: 0.01, lines: [NO_SECOND_BURST] });
     const sentBefore = (await strong.status()).instances[0]!.counters['advert_sent']!;
     const { quiet, all } = await plays(context, probe, isLong ? 10 : 2, () => renew(strong));
     const sent = (await strong.status()).instances[0]!.counters['advert_sent']! - sentBefore;
@@ -109,7 +108,7 @@ describe('a role that moves', { skip }, () => {
   test('a service hands its role to another one, as two processes do in an upgrade', {
     skip: skipLong,
   }, async (context) => {
-    const { lab, probe, strong, weak } = await pairOf(context, { advertInt: 0.1 });
+    const { lab, probe, strong, weak } = await pairOf(context, { advertInt: 0.1, lines: [NO_SECOND_BURST] });
     const { quiet, all } = await plays(context, probe, 2, async () => {
       const before = strong.count(/"upgraded":true/);
       strong.signal('SIGURG');
@@ -123,6 +122,33 @@ describe('a role that moves', { skip }, () => {
     await strong.stop('SIGTERM');
     assert.equal(lab.holds('a', VIP), false);
   });
+
+  for (const [who, signal, word] of [
+    ['thread', 'SIGWINCH', /"renewed":true/],
+    ['service', 'SIGURG', /"upgraded":true/],
+  ] as const) {
+    test(`the second burst of announcements comes once and in its time, from another ${who}`, {
+      skip: skipLong,
+    }, async (context) => {
+      const { probe, strong } = await pairOf(context, { advertInt: 0.1, lines: ['garp_master_delay 2'] });
+      const first = (await probe.report()).announcements;
+      assert.equal(first.length, BURST, 'of the first thread');
+      const seen: typeof first = [];
+      const play = async (): Promise<void> => {
+        const before = strong.count(word);
+        strong.signal(signal);
+        await until('the move', () => strong.count(word) > before);
+        seen.push(...(await probe.report()).announcements);
+      };
+      await play();
+      assert.equal(seen.length, 0, 'the move was too late');
+      while (seen.length === 0) await play();
+      for (let more = 0; more < 2; more++) await play();
+      assert.equal(seen.length, BURST);
+      const afterMs = seen[0]!.atMs - first[0]!.atMs;
+      assert.ok(afterMs > 1_990 && afterMs < 2_100, `${afterMs}`);
+    });
+  }
 
   test('a virtual MAC stays while the role moves, and goes with its last thread', {
     skip: skipLong,
