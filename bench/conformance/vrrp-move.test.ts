@@ -18,6 +18,7 @@ const STRONG = '10.77.0.1';
 const NO_SECOND_BURST = 'garp_master_delay 60';
 const BURST = 5; // gratuitous ARPs
 const STALL_MS = 3;
+const TAKEOVER_STALL_MS = 20; // a longer one may cost the role at 10 ms adverts
 const GAP_MS_MAX = 25; // at 10 ms adverts
 const DISTURBED_MAX = isLong ? 12 : 3;
 
@@ -155,10 +156,12 @@ describe('a role that moves', { skip }, () => {
   }, async (context) => {
     const { lab, probe, strong, weak } = await pairOf(context, { advertInt: 0.01, lines: ['use_vmac'] });
     const link = lab.ip('a', '-o', 'link', 'show', 'vrrp.51');
-    const { quiet } = await plays(context, probe, 4, () => renew(strong));
+    const { quiet, all } = await plays(context, probe, 4, () => renew(strong));
     const gaps = quiet.map((report) => Math.max(...gapsOf(report, STRONG)));
     assert.ok(Math.max(...gaps) <= GAP_MS_MAX, gaps.join(' '));
-    assert.equal(weak.count(weak.enters('MASTER')), 0);
+    const spared = all.filter((report) => report.stallMsMax < TAKEOVER_STALL_MS);
+    assert.ok(spared.flatMap((report) => report.adverts).every((each) => each.source === STRONG));
+    if (spared.length === all.length) assert.equal(weak.count(weak.enters('MASTER')), 0);
     assert.equal(lab.ip('a', '-o', 'link', 'show', 'vrrp.51'), link, 'the same interface');
     await strong.stop('SIGTERM');
     assert.doesNotMatch(lab.ip('a', '-o', 'link'), /vrrp\.51/);
