@@ -3,14 +3,15 @@
 // bound the VRRP thread, as a hypervisor does without asking; kernel times from a probe beside the routers.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { describe, type TestContext, test } from 'node:test';
 import type { ProbeReport } from './vrrp-probe.ts';
 import { Probe } from './vrrp-probe-rig.ts';
 import { type ConfSpec, confText, Lab, type Router, until, whyNot } from './vrrp-rig.ts';
 import { unicastLines } from './vrrp-rig-conf.ts';
+import { realtimeThreads } from './vrrp-rig-process.ts';
 
 const skip = whyNot('weir') || (availableParallelism() < 2 ? 'a deputy needs a second processor' : false);
 const isLong = process.env['VRRP_INTEROP'] === 'all';
@@ -25,30 +26,29 @@ const THEFTS = isLong ? 5 : 2;
 const HANG_MS = 1_600; // longer than a deputy speaks for a silent router, shorter than the supervisor waits for a pong
 const GAP_MS_MAX = 25;
 const STALL_MS = 8;
-const RT_POLICY = 2; // SCHED_RR
 const TRIES_MAX = 5;
-
-/** The real-time threads of a router, oldest first: the VRRP thread and, once it is there, its deputy. */
-function realtimeThreads(router: Router): number[] {
-  const folder = `/proc/${router.child.pid}/task`;
-  const policyOf = (tid: string): number => {
-    const text = readFileSync(`${folder}/${tid}/stat`, 'latin1');
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[38]);
-  };
-  return readdirSync(folder)
-    .filter((tid) => policyOf(tid) === RT_POLICY)
-    .map(Number)
-    .sort((a, b) => a - b);
-}
 
 const bind = (tid: number, processor: number): void => {
   execFileSync('taskset', ['-p', '-c', String(processor), String(tid)], { stdio: 'ignore' });
 };
 
+const thief = (ms: number): string[] => {
+  const spin = `require('fs').writeSync(1, '.'); const end = performance.now() + ${ms}; while (performance.now() < end);`;
+  return ['-c', String(PROCESSOR), 'chrt', '-f', '90', process.execPath, '-e', spin];
+};
+
 /** The processor does nothing else for `ms`, and whatever it takes to start and end a process. */
 function steal(ms: number): void {
-  const spin = `const end = performance.now() + ${ms}; while (performance.now() < end);`;
-  execFileSync('taskset', ['-c', String(PROCESSOR), 'chrt', '-f', '90', process.execPath, '-e', spin]);
+  execFileSync('taskset', thief(ms));
+}
+
+/** The same beside what happens during `play`. */
+async function stealDuring(ms: number, play: () => void): Promise<void> {
+  const child = spawn('taskset', thief(ms), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  await once(child.stdout, 'data');
+  play();
+  await ended;
 }
 
 interface Scene {
@@ -150,6 +150,23 @@ describe('the deputy', { skip }, () => {
     const spokenMs = changes[1]!.atMs - adverts[0]!.atMs;
     context.diagnostic(`the other took over ${spokenMs.toFixed(0)} ms after the first advert that was seen`);
     assert.ok(spokenMs > 1_000 && spokenMs < HANG_MS, `${spokenMs}`);
+  });
+
+  test('a master that stood still, deputy and all, leaves the role to who took it, whoever of them is back first', {
+    skip: skipLong,
+  }, async (context) => {
+    const { probe, strong, weak } = await sceneOf(context, { advertInt: 0.01, lines: ['nopreempt'] });
+    strong.signal('SIGSTOP');
+    try {
+      await weak.says(weak.enters('MASTER'));
+      await probe.report();
+    } finally {
+      await stealDuring(THEFT_MS, () => strong.signal('SIGCONT')); // the deputy is back first
+    }
+    await strong.says(/we were silent for/);
+    const sources: string[] = [];
+    while (sources.length < 10) sources.push(...(await probe.report()).adverts.map((each) => each.source));
+    assert.deepEqual([...new Set(sources)], [WEAK]);
   });
 
   test('adverts far enough apart need no deputy', { skip: skipLong }, async (context) => {

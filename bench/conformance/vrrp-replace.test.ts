@@ -3,10 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { LAUNCHER } from '../../core/testing/weir-process.ts';
 import { confText, GLOBAL, instanceText, Lab, type LabProcess, until, whyNot, wireMissing } from './vrrp-rig.ts';
+import { realtimeThreads } from './vrrp-rig-process.ts';
 
 const VIP = '10.77.0.100';
 const ADVERT_S = 0.1;
@@ -84,6 +86,8 @@ describe('a weir that is replaced with -sf', { skip: whyNot('weir') || wireMissi
     assert.equal(first.child.exitCode, 0, first.output);
     assert.ok(lab.holds('a', VIP));
     await next.says(/"msg":"started"/);
+    if (availableParallelism() > 1) await until('its deputy', () => realtimeThreads(next).length === 2);
+    assert.doesNotMatch(first.output + next.output, /deputy ended/);
     await next.stop('SIGTERM');
     assert.equal(lab.holds('a', VIP), false);
   });

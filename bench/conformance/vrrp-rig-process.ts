@@ -1,9 +1,11 @@
 // A process within a network namespace, what it said, and how to wait for something without waiting too long.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export const WAIT_MS = 30_000;
 const POLL_MS = 2;
+const RT_POLICY = 2; // SCHED_RR
 
 export function ip(...words: string[]): string {
   return execFileSync('ip', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -76,4 +78,17 @@ export class LabProcess {
     this.child.kill(signal);
     await this.ended;
   }
+}
+
+/** The real-time threads of a weir, oldest first: the VRRP thread and, once it is there, its deputy. */
+export function realtimeThreads(router: LabProcess): number[] {
+  const folder = `/proc/${router.child.pid}/task`;
+  const policyOf = (tid: string): number => {
+    const text = readFileSync(`${folder}/${tid}/stat`, 'latin1');
+    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[38]);
+  };
+  return readdirSync(folder)
+    .filter((tid) => policyOf(tid) === RT_POLICY)
+    .map(Number)
+    .sort((a, b) => a - b);
 }

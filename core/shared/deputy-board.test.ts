@@ -67,8 +67,8 @@ test('a deputy sends what a late router would have sent, to everybody, in its rh
 test('a deputy that is late itself goes on from there and sends nothing twice', () => {
   const bench = new Bench();
   bench.board.arm(0, cueOf('a'), 110, 10, 100);
-  assert.equal(bench.speak(155), 1);
-  assert.equal(bench.board.nextMs(155), 155 + 10 + GRACE_MS);
+  assert.equal(bench.speak(125), 1);
+  assert.equal(bench.board.nextMs(125), 125 + 10 + GRACE_MS);
 });
 
 test('a router that hangs is spoken for only so long', () => {
@@ -83,6 +83,53 @@ test('a router that hangs is spoken for only so long', () => {
   assert.ok(nowMs > DEPUTY_SPEAKS_MS && nowMs <= 100 + DEPUTY_SPEAKS_MS + 10, `${nowMs}`);
   bench.board.arm(0, cueOf('a'), nowMs + 10, 10, nowMs);
   assert.equal(bench.board.nextMs(nowMs), nowMs + 10 + GRACE_MS);
+});
+
+test('a deputy that stood still with its machine says nothing: the others have elected by then', () => {
+  for (const nowMs of [100 + 31, 100 + DEPUTY_SPEAKS_MS / 2, 100 + DEPUTY_SPEAKS_MS * 60]) {
+    const bench = new Bench();
+    bench.board.arm(0, cueOf('a'), 110, 10, 100);
+    assert.equal(bench.board.nextMs(nowMs), Infinity);
+    assert.equal(bench.speak(nowMs), 0);
+    bench.board.arm(0, cueOf('a'), nowMs + 10, 10, nowMs);
+    assert.equal(bench.speak(nowMs + 12), 1, 'the router is back');
+  }
+});
+
+test('a cue is not wiped by a deputy that comes back late from one that was ended', (context) => {
+  const bench = new Bench();
+  const { board } = bench;
+  board.arm(0, cueOf('a'), 110, 10, 100);
+  bench.during = () => board.end(0);
+  // The router arms between any two steps of the deputy after its send.
+  let isSent = false;
+  let isArmed = false;
+  const { compareExchange, load } = Atomics;
+  const arm = (): void => {
+    if (!isSent || isArmed) return;
+    isSent = false;
+    isArmed = board.arm(0, cueOf('b'), 122, 10, 112);
+    isSent = true;
+  };
+  bench.during = () => {
+    board.end(0);
+    isSent = true;
+  };
+  context.mock.method(Atomics, 'compareExchange', (...words: Parameters<typeof compareExchange>) => {
+    arm();
+    return compareExchange(...words);
+  });
+  context.mock.method(Atomics, 'load', (...words: Parameters<typeof load>) => {
+    const value = load(...words);
+    arm();
+    return value;
+  });
+  bench.speak(112);
+  isSent = false;
+  bench.during = () => {};
+  assert.ok(isArmed);
+  assert.equal(bench.speak(124), 1);
+  assert.match(bench.sent.at(-1)!, /^b0/);
 });
 
 test('what is ended is not sent, even by a deputy that has just begun', () => {

@@ -9,7 +9,8 @@
 //
 // So nothing is sent from a slot that is being written, and nothing after `end` but what was already on its way. The
 // deputy's part is bounded: it speaks for at most DEPUTY_SPEAKS_MS after the router was last heard of, so that a router
-// that hangs loses its role all the same.
+// that hangs loses its role all the same. And after a silence in which the neighbours have elected, when the deputy
+// stood still too, it says nothing: whether the router is a master still is for the router to say.
 //
 // Writers: of a slot's word both; of its cue the router, and of the due time in it the deputy while the slot is its own;
 // of what was spoken the deputy; of the header's cells whom they are named after.
@@ -17,6 +18,7 @@
 /** Longer intervals leave time enough for a processor to come back. */
 export const DEPUTY_INTERVAL_MS_MAX = 100;
 export const DEPUTY_SPEAKS_MS = 1_000;
+const SILENCE_MAX = 3; // intervals without an advert, after which there may be another master
 const LATE_PART = 0.2; // of an interval: how long a router may be late before the deputy speaks
 
 export const DEPUTY_SLOT_COUNT = 64;
@@ -231,7 +233,7 @@ export class DeputyBoard {
     Atomics.store(this.cells, ASLEEP_UNTIL, wholeMs(ms));
   }
 
-  /** When the router is late with what is next; Infinity: there is nothing. */
+  /** When the router is late with what is next; Infinity: there is nothing to be sent. */
   nextMs(nowMs: number): number {
     let nextMs = Number.POSITIVE_INFINITY;
     for (let slot = 0; slot < DEPUTY_SLOT_COUNT; slot++) nextMs = Math.min(nextMs, this.lateAtMs(slot, nowMs));
@@ -254,7 +256,7 @@ export class DeputyBoard {
     if (Atomics.compareExchange(cells, word, READY, DEPUTY) !== READY) return false;
     let isSent = false;
     // The router may have come to it between our look and our claim.
-    if (this.readyAtMs(slot) <= nowMs && Atomics.load(cells, ended) === 0) {
+    if (this.readyAtMs(slot, nowMs) <= nowMs && Atomics.load(cells, ended) === 0) {
       isSent = this.sendAll(slot, send);
       this.advance(slot, nowMs);
       if (isSent) {
@@ -263,8 +265,8 @@ export class DeputyBoard {
         Atomics.add(cells, SPOKEN_TOTAL, 1);
       }
     }
+    // Nothing more, also when it was ended meanwhile: from here on the router may have written another cue.
     Atomics.compareExchange(cells, word, DEPUTY, READY);
-    if (Atomics.load(cells, ended) !== 0) Atomics.compareExchange(cells, word, READY, EMPTY);
     Atomics.notify(cells, word);
     return isSent;
   }
@@ -300,16 +302,18 @@ export class DeputyBoard {
   // A slot that the router holds is looked at again soon: it may lose its processor with the slot in its hands.
   private lateAtMs(slot: number, nowMs: number): number {
     const word = Atomics.load(this.cells, this.cell(slot, WORD));
-    if (word === EMPTY) return Number.POSITIVE_INFINITY;
+    if (word === EMPTY || Atomics.load(this.cells, this.cell(slot, ENDED)) !== 0) return Number.POSITIVE_INFINITY;
     if (word !== READY) return nowMs + 1;
-    return this.readyAtMs(slot);
+    return this.readyAtMs(slot, nowMs);
   }
 
-  private readyAtMs(slot: number): number {
+  private readyAtMs(slot: number, nowMs: number): number {
     const intervalMs = this.doubles[this.double(slot, INTERVAL_MS)]!;
-    const lateMs = this.doubles[this.double(slot, DUE_MS)]! + intervalMs * LATE_PART;
+    const dueMs = this.doubles[this.double(slot, DUE_MS)]!;
+    const lateMs = dueMs + intervalMs * LATE_PART;
     const lastMs = this.doubles[this.double(slot, ARMED_MS)]! + intervalMs + DEPUTY_SPEAKS_MS;
-    return lateMs <= lastMs ? lateMs : Number.POSITIVE_INFINITY;
+    const isElected = nowMs > dueMs + intervalMs * (SILENCE_MAX - 1);
+    return lateMs > lastMs || isElected ? Number.POSITIVE_INFINITY : lateMs;
   }
 
   // ----------------------------------------------------------------------------------------------------------- inside

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,6 +17,8 @@ import { encodeInet } from '../../core/sys/sockaddr.ts';
 import { Deputy, wantsDeputy } from './deputy.ts';
 
 const INTERVAL_MS = 50;
+const LOOKS = 50; // in a row that find it asleep: it says so a moment before
+const EXIT_MS_MAX = 15_000; // with the start of Node on a busy machine; asleep the deputy waited a minute
 const near = modelOf(INTERVAL_MS, ['version 3']);
 const far = modelOf(DEPUTY_INTERVAL_MS_MAX + 10, ['version 3']);
 
@@ -93,6 +96,28 @@ test('a deputy sends what is overdue, at once when it slept, and ends when it is
   deputy.configure(near);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(board.runs, false, 'what was stopped is not started again');
+});
+
+test('a process that exits without a word to its deputy does not wait for it', { skip }, async () => {
+  const [here, board] = ['./deputy.ts', '../../core/shared/deputy-board.ts'].map((path) =>
+    JSON.stringify(new URL(path, import.meta.url).href),
+  );
+  const text = `(async () => {
+    const { Deputy } = await import(${here});
+    const { DeputyBoard } = await import(${board});
+    const deputy = new Deputy(null, console.error);
+    deputy.configure(${JSON.stringify(near)});
+    const board = new DeputyBoard(deputy.data.board);
+    for (let looks = 0; looks < ${LOOKS}; looks = board.runs && board.isAsleep(0, 50) ? looks + 1 : 0) {
+      await new Promise((next) => setTimeout(next, 2));
+    }
+    process.exit(7);
+  })()`;
+  const child = spawn(process.execPath, ['--eval', text], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const timer = setTimeout(() => child.kill('SIGKILL'), EXIT_MS_MAX);
+  const [code] = await once(child, 'exit');
+  clearTimeout(timer);
+  assert.equal(code, 7);
 });
 
 test('a deputy that crashes is replaced', { skip }, async (context) => {

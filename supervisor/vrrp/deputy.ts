@@ -15,8 +15,10 @@ import { check } from '../../core/sys/errno.ts';
 import { close, eventfd, eventfd_write } from '../../core/sys/libc.ts';
 import { type CodeImage, codeIsReadable, workerSource } from '../fleet/code-image.ts';
 import { RestartPolicy } from '../fleet/restart-policy.ts';
+import { within } from '../fleet/within.ts';
 
 const WORKER_URL = new URL('../../workers/vrrp/deputy-main.ts', import.meta.url);
+const STOP_MS = 2_000; // how long it may take to end, or to get ready when it has only just begun
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 };
 
 export class Deputy {
@@ -56,7 +58,8 @@ export class Deputy {
     this.isWanted = false;
     this.board.stop();
     eventfd_write(this.wakeFd, 1);
-    await this.gone;
+    await within(STOP_MS, this.gone, undefined);
+    await this.worker?.terminate();
     close(this.wakeFd);
   }
 

@@ -78,6 +78,9 @@ interface Play {
   result: Promise<boolean>;
   /** The thread answers the last offer. */
   answer(answer: VrrpAnswer): void;
+  /** Asks the router; what it is told comes into `told`. */
+  ask(): void;
+  told: (VrrpAnswer | null)[];
   heirRuns(): void;
 }
 
@@ -122,6 +125,11 @@ async function begin(context: TestContext, stage: 'preparing' | 'handing', mayBe
     const offer = thread.heard.findLast((each) => each.kind === 'hand-over')!;
     asks.answered(offer.id, answer);
   };
+  const told: Play['told'] = [];
+  const ask = (): void => {
+    const id = asks.add(move.answerer(), (answer) => told.push(answer));
+    move.post({ kind: 'ask', id, question: 'status' });
+  };
   const heirRuns = (): void => {
     heir.run();
     assert.equal(move.onReady(heir), true);
@@ -131,7 +139,7 @@ async function begin(context: TestContext, stage: 'preparing' | 'handing', mayBe
     await settled();
     assert.deepEqual(thread.kinds(), ['hand-over']);
   }
-  return { thread, heir, move, said, lost, result, answer, heirRuns };
+  return { thread, heir, move, said, lost, result, answer, ask, told, heirRuns };
 }
 
 /** Everything that follows from what was said has been done. */
@@ -153,7 +161,6 @@ test('the role moves, and what was said meanwhile goes to the heir', async (cont
   move.post(RESULT);
   move.post(QUESTION);
   assert.deepEqual([thread.kinds(), heir.heard], [['hand-over'], []]);
-  assert.equal(move.answerer(), heir);
   answer(STATE);
   heirRuns();
   assert.deepEqual(heir.heard, [RESULT, QUESTION]);
@@ -277,6 +284,96 @@ for (const last of ['thread', 'heir'] as const) {
     assert.deepEqual(lost, [{ wasReady: last === 'thread', state: STATE, held: [QUESTION] }]);
   });
 }
+
+test('an heir that hangs with the role is ended, and the next one gets the state', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const { thread, heir, said, lost, result, answer } = await begin(context, 'handing');
+  answer(STATE);
+  thread.exit('exit code 0');
+  await settled();
+  context.mock.timers.tick(2_000);
+  assert.equal(await result, false);
+  assert.deepEqual(said, ['the heir ended', 'failed', 'lost: terminated']);
+  assert.deepEqual([lost[0]!.state, heir.wakeFdUsers], [STATE, 1]);
+});
+
+for (const isPrepared of [true, false]) {
+  const when = isPrepared ? 'was ready' : 'got ready';
+  test(`an heir that ${when} when the thread died has its time to begin, and no more`, async (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    const { thread, heir, said, result } = await begin(context, 'preparing');
+    thread.exit('a crash');
+    if (isPrepared) heir.prepare();
+    else context.mock.timers.tick(9_999);
+    await settled();
+    assert.deepEqual(said, ['the thread died']);
+    context.mock.timers.tick(isPrepared ? 2_000 : 1);
+    await settled();
+    if (!isPrepared) context.mock.timers.tick(2_000);
+    assert.equal(await result, false);
+    assert.deepEqual(said, ['the thread died', 'the heir ended', 'failed', 'lost: terminated']);
+  });
+}
+
+test('a thread that gave its role away and does not end is ended', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const { thread, heir, said, result, answer, heirRuns } = await begin(context, 'handing');
+  answer(STATE);
+  heirRuns();
+  await settled();
+  context.mock.timers.tick(2_000);
+  assert.equal(await result, true);
+  await thread.gone;
+  assert.deepEqual([said, heir.wakeFdUsers], [['moved'], 1]);
+});
+
+test('what a thread is started with is not told to it again', async (context) => {
+  const { thread, heir, move, lost, result, answer } = await begin(context, 'handing');
+  const reload = { kind: 'reload', model: {}, backends: [] } as unknown as ToVrrpWorker;
+  for (const message of [RESULT, QUESTION, reload, { kind: 'stop' } as const]) move.post(message);
+  answer(STATE);
+  thread.exit('exit code 0');
+  heir.exit('a crash');
+  assert.equal(await result, false);
+  assert.deepEqual(lost[0]!.held, [QUESTION, { kind: 'stop' }]);
+});
+
+test('a question that waited and comes back to the thread is answered by it, or by its end', async (context) => {
+  const { thread, heir, ask, told, result, answer } = await begin(context, 'handing');
+  ask();
+  answer({ kind: 'done' });
+  await settled();
+  assert.deepEqual(thread.kinds(), ['hand-over', 'ask', 'hand-over']);
+  thread.exit('a crash');
+  assert.deepEqual(told, [null]);
+  heir.exit('a crash');
+  assert.equal(await result, false);
+});
+
+test('a question that waited outlives the heir: the thread that takes the role back is to answer', async (context) => {
+  const { thread, heir, ask, told, result, answer } = await begin(context, 'handing');
+  ask();
+  heir.exit('a crash');
+  ask();
+  assert.deepEqual(told, []);
+  answer({ kind: 'done' });
+  assert.equal(await result, false);
+  assert.deepEqual(thread.kinds(), ['hand-over', 'ask', 'ask']);
+  thread.exit('a crash');
+  assert.deepEqual(told, [null, null]);
+});
+
+test('a question that waited and went with the role is answered by the heir, or by its end', async (context) => {
+  const { thread, heir, ask, told, result, answer, heirRuns } = await begin(context, 'handing');
+  ask();
+  answer(STATE);
+  thread.exit('exit code 0');
+  heirRuns();
+  assert.equal(await result, true);
+  assert.deepEqual([heir.kinds(), told], [['adopt', 'ask'], []]);
+  heir.exit('a crash');
+  assert.deepEqual(told, [null]);
+});
 
 test('at the end of all an heir that gets ready is ended, and a role that is under way arrives', async (context) => {
   const early = await begin(context, 'preparing');

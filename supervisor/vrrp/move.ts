@@ -19,7 +19,7 @@
 //     the thread ends                         → over: none is left
 //   inheriting   the heir has the thread's state or starts afresh; what is to be said waits for it
 //     the heir says that it runs              → over: it moved
-//     the heir ends                           → over: none is left
+//     the heir ends, or hangs and is ended    → over: none is left
 //
 // When none is left, the next thread starts from the state, if the thread gave it, and hears what has waited.
 
@@ -30,7 +30,8 @@ import type { Asks } from './asks.ts';
 import type { VrrpThread } from './thread.ts';
 
 export const PREPARE_MS = 10_000; // how long an heir may take to get ready
-const HAND_OVER_MS = 2_000; // how long an offer may take; then the thread is taken for hung and ended
+const HAND_OVER_MS = 2_000; // how long an offer may take, and the end of who gave the role; then the thread hangs
+const BEGIN_MS = 2_000; // how long an heir that has got ready may take to run; then it hangs
 const OFFERS_MAX = 5; // of the role to an heir that is not awake in time
 
 // The thread is gone and told the heir nothing. One that was told has the state already and ignores this.
@@ -44,7 +45,7 @@ export type MovingThread = Pick<VrrpThread, keyof VrrpThread>;
 /** What is left of a move when both of its threads are gone. */
 export interface Remains {
   readonly state: StateAnswer | null; // what the thread handed over
-  readonly held: readonly ToVrrpWorker[]; // what has waited, oldest first
+  readonly held: readonly ToVrrpWorker[]; // what has waited, oldest first, without what a thread is started with
 }
 
 /** What the service hears. One of moved() and failed() ends the move, once; lost() comes after failed(). */
@@ -88,11 +89,10 @@ export class Move {
     heir.holdWakeFd(); // the thread writes to it
     try {
       if (await within(PREPARE_MS, heir.prepared, false)) await this.handOver();
-      if (this.stage === 'preparing') {
-        this.fail();
-        await heir.terminate();
-      }
-      return await heir.adopted;
+      const isRouter = this.stage !== 'preparing' && (await within(BEGIN_MS, heir.adopted, false));
+      if (this.stage === 'preparing') this.fail();
+      if (!isRouter) await heir.terminate();
+      return isRouter;
     } finally {
       heir.dropWakeFd();
       this.ended.resolve();
@@ -113,9 +113,9 @@ export class Move {
     else this.held.push(message);
   }
 
-  /** Whose answer is to be expected to a question that is posted now. */
+  /** Who has a question that is posted now: the thread, or this, until it is clear who is the router. */
   answerer(): object {
-    return this.stage === 'preparing' ? this.thread : this.heir;
+    return this.stage === 'preparing' ? this.thread : this;
   }
 
   /** `who` said that its election runs; false: that is no news of the move. */
@@ -123,7 +123,7 @@ export class Move {
     if (who !== this.heir) return false;
     this.stage = 'over';
     this.events.moved();
-    for (const message of this.held) this.heir.post(message);
+    for (const message of this.held) this.tell(this.heir, message);
     return true;
   }
 
@@ -136,7 +136,7 @@ export class Move {
   private async handOver(): Promise<void> {
     for (let count = 0; count < OFFERS_MAX && this.stage === 'preparing' && !this.isSettling; count++) {
       const answer = await this.offer(count === 0 ? this.heirPort : null);
-      if (answer?.kind !== 'done') return this.thread.gone;
+      if (answer?.kind !== 'done') return this.endThread();
       this.takenBack();
     }
   }
@@ -159,6 +159,12 @@ export class Move {
     return answered.promise;
   }
 
+  // It has nothing more to do.
+  private async endThread(): Promise<void> {
+    await within(HAND_OVER_MS, this.thread.gone, undefined);
+    await this.thread.terminate();
+  }
+
   private takenBack(): void {
     if (this.stage === 'handing') this.stage = 'preparing';
     else if (this.stage === 'heirless') this.fail();
@@ -167,8 +173,13 @@ export class Move {
   }
 
   private tellBoth(message: ToVrrpWorker): void {
-    this.thread.post(message);
-    if (message.kind === 'tracked' || message.kind === 'reload') this.heir.post(message);
+    this.tell(this.thread, message);
+    if (isStartData(message)) this.heir.post(message);
+  }
+
+  private tell(to: MovingThread, message: ToVrrpWorker): void {
+    this.asks.passOn(message, to);
+    to.post(message);
   }
 
   private onHeirExit(reason: string): void {
@@ -196,6 +207,10 @@ export class Move {
 
   private lose(last: MovingThread, reason: string): void {
     this.fail();
-    this.events.lost(last.ready, reason, { state: this.state, held: this.held });
+    const held = this.held.filter((message) => !isStartData(message));
+    this.events.lost(last.ready, reason, { state: this.state, held });
   }
 }
+
+// What every thread has to know, and what the next one is started with as it is by then.
+const isStartData = ({ kind }: ToVrrpWorker): boolean => kind === 'tracked' || kind === 'reload';

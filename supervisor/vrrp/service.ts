@@ -175,6 +175,7 @@ export class VrrpService {
       await within(timeoutMs, thread.gone, undefined);
       await thread.terminate();
     }
+    await this.move?.heir.terminate(); // it did not come to an end in its time
     await this.deputy.stop();
     await within(STOP_SCRIPTS_MS, this.notifier.quiet(), undefined);
     if (this.handedOver) return this.notifier.leave();
@@ -261,15 +262,23 @@ export class VrrpService {
 
   // No thread is left.
   private recover(wasReady: boolean, reason: string, remains: Remains | null): void {
-    if (this.phase === 'stopping' || this.refused) return this.started.resolve(false);
+    if (this.phase === 'stopping' || this.refused) return this.noMore();
     const delayMs = this.restartDelayMs(wasReady, reason);
-    if (delayMs === null) return;
+    if (delayMs === null) return this.noMore();
     this.sayEnd('VRRP thread crashed, starting another', reason, { delayMs });
     setTimeout(() => {
-      if (this.phase !== 'running') return;
+      if (this.phase !== 'running') return this.noMore();
       const next = this.spawn(remains?.state ?? null, false);
-      for (const message of remains?.held ?? []) next.post(message);
+      for (const message of remains?.held ?? []) {
+        this.asks.passOn(message, next);
+        next.post(message);
+      }
     }, delayMs);
+  }
+
+  private noMore(): void {
+    this.started.resolve(false);
+    this.asks.endAll();
   }
 
   // Of a thread that died while its heir got ready: the heir is the quickest to take its place.
@@ -301,7 +310,8 @@ export class VrrpService {
   }
 
   private look(): void {
-    if (this.thread === null || this.move !== null) return;
+    if (this.thread === null) return;
+    if (this.move !== null && this.move.answerer() !== this.thread) return; // the move has limits of its own
     // A thread that has only just begun hears nobody yet; on a busy machine that takes longer than a look.
     if (!this.thread.ready && monotonicMs() - this.spawnedAtMs < PREPARE_MS) return;
     if (this.unanswered) {

@@ -40,8 +40,9 @@ export class Briefing {
   brief(intent: SendAdvert, cue: Cue): void {
     const { board } = this;
     const { instance, nextAtMs, intervalMs } = intent;
-    if (board === null || intervalMs > DEPUTY_INTERVAL_MS_MAX) return;
-    if (!Number.isFinite(nextAtMs) || !board.runs) return this.end(instance);
+    if (board === null) return;
+    const isWanted = Number.isFinite(nextAtMs) && intervalMs <= DEPUTY_INTERVAL_MS_MAX;
+    if (!isWanted || !board.runs) return this.end(instance);
     const slot = this.slotOf(instance);
     if (slot === null) return this.sayUncovered(instance, 'there are too many instances');
     board.processor = libc.sched_getcpu();

@@ -14,7 +14,7 @@ import { processorsAllowed, setAffinity } from '../../core/sys/realtime.ts';
 import { applyScheduling, missingCapability } from './privileges.ts';
 
 const PACKET_BYTES_MAX = 64 * 1024;
-const WAIT_MS_MAX = 60_000;
+const WAIT_MS_MAX = 1_000; // a process that exits without further ado waits for its threads
 
 class Deputy {
   private readonly data: VrrpDeputyData;
