@@ -3,7 +3,8 @@
 //
 //   vrrp-agent.ts weir FILE             the VRRP service; lines on stdout tell what happens. SIGTERM stops it, SIGHUP
 //                                       reloads, SIGALRM crashes its thread, SIGWINCH moves all to another thread,
-//                                       SIGVTALRM crashes that other one, SIGURG moves all to another service
+//                                       SIGVTALRM the same, and crashes that other one while it gets ready; SIGURG
+//                                       moves all to another service
 //   vrrp-agent.ts serve NAME PORT       answers every TCP connection with NAME
 //   vrrp-agent.ts probe ADDRESS PORT    connects again and again; one line for each change of who answers
 
@@ -53,16 +54,20 @@ async function runWeir(path: string): Promise<void> {
     say({ upgraded: await next.adopt(JSON.parse(JSON.stringify(answer))) });
     service = next;
   };
-  process.on('SIGWINCH', () => {
+  const renew = (): void => {
     void service.renew().then((renewed) => say({ renewed }));
     say({ renewing: true });
-  });
+  };
+  process.on('SIGWINCH', renew);
   process.on('SIGURG', () => void upgrade());
   process.on('SIGTERM', () => void service.stop(STOP_MS).then(() => process.exit(0)));
   process.on('SIGHUP', () => service.reload(load(), []));
   process.on('SIGUSR2', () => void service.ask('status').then((answer) => say({ status: answer })));
   process.on('SIGALRM', () => service.crash());
-  process.on('SIGVTALRM', () => service.crash('heir'));
+  process.on('SIGVTALRM', () => {
+    renew();
+    service.crash('heir');
+  });
   await service.start();
 }
 
