@@ -13,18 +13,17 @@
 // stood still too, it says nothing: whether the router is a master still is for the router to say.
 //
 // Writers: of a slot's word both; of its cue the router, and of the due time in it the deputy while the slot is its own;
-// of what was spoken the deputy; of the header's cells whom they are named after.
+// of when it was sent both; of how often it was spoken the deputy; of the header's cells whom they are named after.
 
 /** Longer intervals leave time enough for a processor to come back. */
 export const DEPUTY_INTERVAL_MS_MAX = 100;
 export const DEPUTY_SPEAKS_MS = 1_000;
-const SILENCE_MAX = 3; // intervals without an advert, after which there may be another master
 const LATE_PART = 0.2; // of an interval: how long a router may be late before the deputy speaks
 
 export const DEPUTY_SLOT_COUNT = 64;
 const HEADER_BYTES = 64;
 const SLOT_BYTES = 2_048; // some thirty unicast peers
-const PACKETS_AT = 80;
+const PACKETS_AT = 88;
 const PACKET_HEADER_BYTES = 4; // lengths of address and packet, 16 bits each
 
 // Header cells (Int32).
@@ -47,7 +46,8 @@ const DUE_MS = 4; // of the slot's doubles
 const INTERVAL_MS = 5;
 const ARMED_MS = 6;
 const SPOKEN_MS = 7;
-const SOURCE_AT = 64;
+const DOWN_MS = 8;
+const SOURCE_AT = 72;
 
 const EMPTY = 0;
 const ROUTER = 1;
@@ -55,7 +55,7 @@ const READY = 2;
 const DEPUTY = 3;
 
 const YIELD_MS = 1; // how long the router waits for a deputy that is sending
-const CLOSE_MS_MAX = 1_000;
+const CLOSE_MS_MAX = 5; // its own adverts wait meanwhile; a descriptor that stays open costs less
 
 /** What is sent and how: sendmsg(2)'s arguments. */
 export interface Cue {
@@ -64,6 +64,13 @@ export interface Cue {
   interfaceIndex: number;
   source: Uint8Array | null; // inet6: 16 bytes, for IPV6_PKTINFO
   packets: readonly { target: Uint8Array; bytes: Uint8Array }[]; // target: a struct sockaddr
+}
+
+/** When it is due, in monotonic milliseconds, how often from then on, and what silence ends it. */
+export interface Rhythm {
+  nextAtMs: number;
+  intervalMs: number;
+  downMs: number; // since the last advert; another may be master by then
 }
 
 /** Sends one packet; 0 or the errno. The arrays are read before it returns. */
@@ -129,7 +136,7 @@ export class DeputyBoard {
     return Atomics.load(this.cells, this.cell(slot, SPOKEN));
   }
 
-  /** When the deputy last sent from it (monotonic). */
+  /** When it was last sent, by either of the two (monotonic). */
   spokenAtMs(slot: number): number {
     return this.doubles[this.double(slot, SPOKEN_MS)]!;
   }
@@ -148,10 +155,10 @@ export class DeputyBoard {
   }
 
   /**
-   * What is to be sent at `dueMs`, and every `intervalMs` from then on, unless the router says otherwise before. False:
-   * it has no room, or the deputy does not give the slot back just now; the slot is as it was.
+   * What is to be sent unless the router, which has just sent it, says otherwise before. False: it has no room, or the
+   * deputy does not give the slot back just now; the slot is as it was.
    */
-  arm(slot: number, cue: Cue, dueMs: number, intervalMs: number, nowMs: number): boolean {
+  arm(slot: number, cue: Cue, { nextAtMs, intervalMs, downMs }: Rhythm, nowMs: number): boolean {
     if (!this.hasRoom(cue) || !this.take(slot)) return false;
     const { cells, doubles, bytes, view } = this;
     cells[this.cell(slot, FD)] = cue.fd;
@@ -159,9 +166,11 @@ export class DeputyBoard {
     cells[this.cell(slot, INTERFACE)] = cue.interfaceIndex;
     cells[this.cell(slot, HAS_SOURCE)] = cue.source === null ? 0 : 1;
     cells[this.cell(slot, PACKET_COUNT)] = cue.packets.length;
-    doubles[this.double(slot, DUE_MS)] = dueMs;
+    doubles[this.double(slot, DUE_MS)] = nextAtMs;
     doubles[this.double(slot, INTERVAL_MS)] = intervalMs;
     doubles[this.double(slot, ARMED_MS)] = nowMs;
+    doubles[this.double(slot, SPOKEN_MS)] = nowMs;
+    doubles[this.double(slot, DOWN_MS)] = downMs;
     const start = HEADER_BYTES + slot * SLOT_BYTES;
     if (cue.source !== null) bytes.set(cue.source, start + SOURCE_AT);
     let at = start + PACKETS_AT;
@@ -312,7 +321,8 @@ export class DeputyBoard {
     const dueMs = this.doubles[this.double(slot, DUE_MS)]!;
     const lateMs = dueMs + intervalMs * LATE_PART;
     const lastMs = this.doubles[this.double(slot, ARMED_MS)]! + intervalMs + DEPUTY_SPEAKS_MS;
-    const isElected = nowMs > dueMs + intervalMs * (SILENCE_MAX - 1);
+    const silentMs = nowMs - this.doubles[this.double(slot, SPOKEN_MS)]!;
+    const isElected = silentMs > this.doubles[this.double(slot, DOWN_MS)]!;
     return lateMs > lastMs || isElected ? Number.POSITIVE_INFINITY : lateMs;
   }
 

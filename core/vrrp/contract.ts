@@ -92,6 +92,8 @@ export type Intent =
        */
       nextAtMs: number;
       intervalMs: number;
+      /** A silence of more than this, and another may be master by now: then only the router decides what is sent. */
+      downMs: number;
     }
   /** Nobody sends for this instance any more; in order with its adverts. */
   | { do: 'end-adverts'; instance: string }

@@ -101,6 +101,12 @@ export class Instance implements Receiver, SendLine {
     return masterDownMs(config.version, this.effectivePriority, this.masterIntervalMs, downTimerAdverts);
   }
 
+  // What our own silence may last: every backup of our rank or below waits at least as long.
+  private get ownDownMs(): number {
+    const { config, downTimerAdverts } = this.settings;
+    return masterDownMs(config.version, this.effectivePriority, config.advertIntMs, downTimerAdverts);
+  }
+
   // Version 2 has only our own.
   private get masterIntervalMs(): number {
     const { version, advertIntMs } = this.settings.config;
@@ -128,12 +134,10 @@ export class Instance implements Receiver, SendLine {
   // it goes back before it sends, else both would be master until the next packet sorts them out.
   private stepBackIfLate(nowMs: number, intents: Intents): boolean {
     if (this.state !== 'master') return false;
-    const { config, downTimerAdverts } = this.settings;
-    const limitMs = masterDownMs(config.version, this.effectivePriority, config.advertIntMs, downTimerAdverts);
     const silentMs = nowMs - this.lastSentAtMs;
-    if (silentMs <= limitMs) return false;
+    if (silentMs <= this.ownDownMs) return false;
     this.counters.late_master++;
-    this.masterAdvertIntMs = config.advertIntMs;
+    this.masterAdvertIntMs = this.settings.config.advertIntMs;
     this.leaveMaster('backup', `we were silent for ${Math.round(silentMs)} ms`, false, nowMs, intents);
     this.group?.onMemberBackup(this, nowMs, intents);
     return true;
@@ -379,6 +383,7 @@ export class Instance implements Receiver, SendLine {
       packets: destinations.map((destination) => ({ destination, bytes: encodeAdvert(spec, destination) })),
       nextAtMs: mayRepeat ? this.advertAtMs : Infinity,
       intervalMs: config.advertIntMs,
+      downMs: this.ownDownMs,
     });
     this.lastSentAtMs = nowMs;
     this.counters.advert_sent++;

@@ -51,6 +51,11 @@ export class Deputy {
     if (this.isWanted && this.worker === null) this.spawn(model);
   }
 
+  /** There is no router just now. */
+  silence(): void {
+    this.board.endAll();
+  }
+
   /** Resolves when it has ended; no VRRP thread runs any more. */
   async stop(): Promise<void> {
     if (this.isOver) return this.gone;

@@ -256,8 +256,10 @@ export class VrrpService {
     this.asks.ended(thread);
     const wasRouter = thread === this.thread; // another has handed over, or was an heir
     if (wasRouter) this.thread = null;
-    if (this.move !== null) this.move.onExit(thread, reason);
-    else if (wasRouter) this.recover(thread.ready, reason, null);
+    if (this.move !== null) return this.move.onExit(thread, reason);
+    if (!wasRouter) return;
+    this.deputy.silence(); // one that was ended from outside could not
+    this.recover(thread.ready, reason, null);
   }
 
   // No thread is left.
@@ -279,6 +281,7 @@ export class VrrpService {
   private noMore(): void {
     this.started.resolve(false);
     this.asks.endAll();
+    void this.deputy.stop();
   }
 
   // Of a thread that died while its heir got ready: the heir is the quickest to take its place.

@@ -20,6 +20,7 @@ function advert(intervalMs: number, nextAtMs = nowMs() + intervalMs): Extract<In
     packets: [],
     nextAtMs,
     intervalMs,
+    downMs: intervalMs * 3,
   };
 }
 

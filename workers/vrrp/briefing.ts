@@ -46,7 +46,7 @@ export class Briefing {
     const slot = this.slotOf(instance);
     if (slot === null) return this.sayUncovered(instance, 'there are too many instances');
     board.processor = libc.sched_getcpu();
-    if (!board.arm(slot.index, cue, nextAtMs, intervalMs, nowMs())) {
+    if (!board.arm(slot.index, cue, intent, nowMs())) {
       if (!board.hasRoom(cue)) this.sayUncovered(instance, 'its adverts are too large');
       return;
     }
