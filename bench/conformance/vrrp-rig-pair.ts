@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Kind, Lab, type LabOptions, type Router, until } from './vrrp-rig.ts';
+import { type Kind, Lab, type LabOptions, type Router, until, wallMs } from './vrrp-rig.ts';
 import { downMs, heardTwice, PAIRS, skewMs } from './vrrp-rig-scene.ts';
 import type { Wire } from './vrrp-rig-wire.ts';
 
@@ -73,8 +73,9 @@ export const TRACKED = ['track_script {', 'fine', '}'];
 
 /** Waits until so many adverts of a source have come. */
 export async function moreAdverts(wire: Wire, source: string, count: number): Promise<void> {
-  const goal = wire.adverts(source).length + count;
-  await until(`${count} more adverts from ${source}`, () => wire.adverts(source).length >= goal);
+  const sinceMs = wallMs();
+  const isMore = (): boolean => wire.adverts(source).filter((frame) => frame.atMs > sinceMs).length >= count;
+  await until(`${count} more adverts from ${source}`, isMore);
 }
 
 /** Waits until the router has gone through these states and no others. */

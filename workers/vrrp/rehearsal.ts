@@ -6,6 +6,7 @@
 // commands that are sent name an interface that does not exist.
 
 import type { VrrpInstance, VrrpModel } from '../../core/model/vrrp.ts';
+import { DeputyBoard } from '../../core/shared/deputy-board.ts';
 import type { PacketIo } from '../../core/sys/packet-io.ts';
 import type { Intent } from '../../core/vrrp/contract.ts';
 import { VrrpRouter } from '../../core/vrrp/router.ts';
@@ -28,6 +29,7 @@ const COMMANDS = 40;
 const INSTANCES_MAX = 4;
 const ADDRESSES_MAX = 4;
 const NOWHERE_INDEX = 0x7fff_fff0;
+const NO_FD = -1;
 
 export interface Stage {
   io: PacketIo;
@@ -51,7 +53,7 @@ export class Rehearsal {
     const figures = new Figures();
     this.actions = new Actions({
       sockets,
-      briefing: new Briefing(null, () => {}),
+      briefing: new Briefing({ board: deputyBoard(), wakeFd: NO_FD }, () => {}),
       interfaces,
       holdings,
       filter,
@@ -161,6 +163,14 @@ export class Rehearsal {
     }
     kernel.errorCount = errorCount;
   }
+}
+
+// One that a deputy seems to sleep at, so that it is woken each time: by no descriptor.
+function deputyBoard(): SharedArrayBuffer {
+  const board = DeputyBoard.create();
+  board.begin();
+  board.sleepUntil(Number.POSITIVE_INFINITY);
+  return board.buffer;
 }
 
 function hear(
