@@ -4,7 +4,8 @@
 // under the same load, in turns with weir.
 //
 // VRRP_RUNS sets how often each is played (default 3), VRRP_PEER=weir leaves keepalived out, VRRP_SOAK_MINUTES=10 runs
-// the soak (VRRP_SOAK_KIND=keepalived: of two keepalived). The tables go to the tests' diagnostics. What was played while the machine stood still is played again.
+// the soak (VRRP_SOAK_KIND=keepalived: of two keepalived). The tables go to the tests' diagnostics. What was played while
+// the machine stood still is played again.
 
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';

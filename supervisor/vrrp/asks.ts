@@ -10,8 +10,9 @@ export class Asks {
   private lastId = 0;
 
   /**
-   * The id to ask `to` with: a thread, or whoever keeps the question for one. `tell` is called once, in the very turn of the answer or of the thread's end: of an
-   * answer and an end that come together, the answer is known before anybody hears of the end.
+   * The id to ask `to` with: a thread, or whoever keeps the question for one. `tell` is called once, in the very turn of
+   * the answer or of the thread's end: of an answer and an end that come together, the answer is known before anybody
+   * hears of the end.
    */
   add(to: object, tell: Tell): number {
     const id = ++this.lastId;
