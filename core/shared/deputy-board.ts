@@ -113,7 +113,7 @@ export class DeputyBoard {
     Atomics.store(this.cells, STOP, 1);
   }
 
-  /** Before a deputy starts, and after it has ended in whatever way: nothing is its own any more. */
+  /** After a deputy has ended, in whatever way: nothing is its own any more, and another may begin. */
   reset(): void {
     Atomics.store(this.cells, RUNS, 0);
     Atomics.store(this.cells, STOP, 0);

@@ -69,7 +69,6 @@ export class Deputy {
   }
 
   private spawn(model: VrrpModel): void {
-    this.board.reset();
     const data: VrrpDeputyData = { ...this.data, global: model.global };
     const { script, options } = workerSource(WORKER_URL, data, codeIsReadable(WORKER_URL) ? null : this.image);
     const worker = new Worker(script, { ...options, name: 'vrrp deputy', resourceLimits: RESOURCE_LIMITS });

@@ -266,7 +266,7 @@ export class VrrpService {
   private recover(wasReady: boolean, reason: string, remains: Remains | null): void {
     if (this.phase === 'stopping' || this.refused) return this.noMore();
     const delayMs = this.restartDelayMs(wasReady, reason);
-    if (delayMs === null) return this.noMore();
+    if (delayMs === null) return;
     this.sayEnd('VRRP thread crashed, starting another', reason, { delayMs });
     setTimeout(() => {
       if (this.phase !== 'running') return this.noMore();
@@ -297,7 +297,7 @@ export class VrrpService {
     if (verdict.restart) return verdict.delayMs;
     this.sayEnd('VRRP thread crashed, giving up', reason);
     this.options.onGiveUp(verdict.reason, '');
-    this.started.resolve(false);
+    this.noMore();
     return null;
   }
 

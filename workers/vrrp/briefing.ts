@@ -15,17 +15,16 @@ interface Slot {
 }
 
 export class Briefing {
-  private readonly board: DeputyBoard | null;
+  private readonly board: DeputyBoard;
   private readonly wakeFd: number;
   private readonly log: (text: string) => void;
   private readonly slots = new Map<string, Slot>();
   private readonly uncovered = new Set<string>(); // that were said to be without a deputy
   private spokenTotalSeen = 0;
 
-  /** Null: there is no deputy, ever; then nothing is done here. */
-  constructor(deputy: VrrpWorkerData['deputy'] | null, log: (text: string) => void) {
-    this.board = deputy === null ? null : new DeputyBoard(deputy.board);
-    this.wakeFd = deputy?.wakeFd ?? -1;
+  constructor({ board, wakeFd }: VrrpWorkerData['deputy'], log: (text: string) => void) {
+    this.board = new DeputyBoard(board);
+    this.wakeFd = wakeFd;
     this.log = log;
   }
 
@@ -33,14 +32,13 @@ export class Briefing {
   begin(): void {
     this.silence();
     this.slots.clear();
-    this.spokenTotalSeen = this.board?.spokenTotal ?? 0;
+    this.spokenTotalSeen = this.board.spokenTotal;
   }
 
   /** `intent` was sent as `cue` says. */
   brief(intent: SendAdvert, cue: Cue): void {
     const { board } = this;
     const { instance, nextAtMs, intervalMs } = intent;
-    if (board === null) return;
     const isWanted = Number.isFinite(nextAtMs) && intervalMs <= DEPUTY_INTERVAL_MS_MAX;
     if (!isWanted || !board.runs) return this.end(instance);
     const slot = this.slotOf(instance);
@@ -56,18 +54,18 @@ export class Briefing {
   /** Nobody sends for it any more. */
   end(instance: string): void {
     const slot = this.slots.get(instance);
-    if (slot !== undefined) this.board?.end(slot.index);
+    if (slot !== undefined) this.board.end(slot.index);
   }
 
   /** Nobody sends for any of them; until the next brief(). */
   silence(): void {
-    this.board?.endAll();
+    this.board.endAll();
   }
 
   /** Tells what the deputy sent since the last time. */
   news(tell: (instance: string, count: number, atMs: number) => void): void {
     const { board } = this;
-    if (board === null || board.spokenTotal === this.spokenTotalSeen) return;
+    if (board.spokenTotal === this.spokenTotalSeen) return;
     this.spokenTotalSeen = board.spokenTotal;
     for (const [instance, slot] of this.slots) {
       const count = (board.spoken(slot.index) - slot.spokenSeen) | 0;
@@ -89,7 +87,7 @@ export class Briefing {
 
   /** Whether the deputy sends with `fd` no more, so that it may be closed. */
   letGo(fd: number): boolean {
-    return this.board?.letGo(fd) ?? true;
+    return this.board.letGo(fd);
   }
 
   private slotOf(instance: string): Slot | null {
@@ -99,7 +97,7 @@ export class Briefing {
     let index = 0;
     while (taken.has(index)) index++;
     if (index >= DEPUTY_SLOT_COUNT) return null;
-    const slot = { index, spokenSeen: this.board!.spoken(index) };
+    const slot = { index, spokenSeen: this.board.spoken(index) };
     this.slots.set(instance, slot);
     return slot;
   }

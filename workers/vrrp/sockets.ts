@@ -88,7 +88,6 @@ export class Sockets {
   private readonly log: (text: string) => void;
   private readonly complained = new Set<string>();
   private readonly users = new Map<string, string[]>(); // instances by key
-
   private readonly letGo: (fd: number) => boolean;
 
   /** `letGo` says whether nobody else sends with a descriptor any more; one that is still used is never closed. */
